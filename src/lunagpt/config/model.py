@@ -1,0 +1,149 @@
+"""Shape of the neural network, the named presets and the number of parameters they give."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from lunagpt.config.section import Section
+
+# The shape of each preset; what is not named keeps the default of `ModelConfig`.
+# Parameters with the shared vocabulary of 16,384: test 1.2 M, nano 14.5 M, mini 90.7 M.
+MODEL_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingProxyType(
+    {
+        "test": MappingProxyType(
+            {
+                "hidden_size": 64,
+                "num_layers": 2,
+                "num_heads": 2,
+                "num_kv_heads": 1,
+                "head_dim": 32,
+                "intermediate_size": 128,
+                "ssm_inner_size": 96,
+                "ssm_num_heads": 3,
+            }
+        ),
+        "nano": MappingProxyType({}),
+        "mini": MappingProxyType(
+            {
+                "hidden_size": 512,
+                "num_layers": 26,
+                "num_heads": 8,
+                "num_kv_heads": 2,
+                "head_dim": 64,
+                "intermediate_size": 768,
+                "ssm_inner_size": 768,
+                "ssm_num_heads": 24,
+            }
+        ),
+    }
+)
+
+
+class ModelConfig(Section):
+    """Section `model`: a decoder whose layers run attention beside a Mamba-2 mixer, then a feed-forward.
+
+    `preset` fills in the shape; keys given beside it win over the preset's.
+    """
+
+    name: str = Field("luna", description="Nome do modelo, gravado na pasta e no cartão.")
+    base_path: str | None = Field(None, description="Pasta do modelo a carregar; vazio usa o que vem junto.")
+    preset: str | None = Field(None, frozen=True, description="Tamanho pronto: test, nano ou mini.")
+    vocab_size: int = Field(16384, ge=272, description="Entradas do vocabulário.")
+    hidden_size: int = Field(256, ge=8, description="Largura do modelo (D).")
+    num_layers: int = Field(12, ge=1, description="Número de camadas.")
+    num_heads: int = Field(4, ge=1, description="Cabeças de atenção.")
+    num_kv_heads: int = Field(2, ge=1, description="Cabeças de chave e valor; divide num_heads.")
+    head_dim: int = Field(64, ge=2, description="Largura de cada cabeça de atenção; par.")
+    intermediate_size: int = Field(384, ge=1, description="Largura interna do feed-forward.")
+    ssm_inner_size: int = Field(384, ge=1, description="Largura interna do espaço de estados.")
+    ssm_num_heads: int = Field(12, ge=1, description="Cabeças do espaço de estados; divide ssm_inner_size.")
+    state_size: int = Field(128, ge=1, description="Tamanho do estado por canal (N).")
+    ssm_num_groups: int = Field(1, ge=1, description="Grupos que partilham B e C; divide ssm_num_heads.")
+    conv_kernel: int = Field(4, ge=1, le=4, description="Passo da convolução causal curta (1 a 4).")
+    chunk_size: int = Field(64, ge=1, description="Tokens por bloco na forma paralela do espaço de estados.")
+    rope_theta: float = Field(1e11, gt=0, description="Base das posições rotativas.")
+    norm_eps: float = Field(1e-5, gt=0, description="Épsilon das normalizações.")
+    max_position_embeddings: int = Field(2048, ge=1, description="Contexto para o qual o modelo é treinado.")
+    tie_embeddings: bool = Field(True, description="Entrada e saída usam a mesma tabela de vocabulário.")
+    use_attention: bool = Field(True, description="Liga a atenção.")
+    use_state_space: bool = Field(True, description="Liga o espaço de estados (Mamba-2).")
+    use_moe: bool = Field(False, description="Liga a mistura de especialistas.")
+    use_hypernet: bool = Field(False, description="Liga as hiper-redes.")
+    use_growing: bool = Field(False, description="Liga o crescimento durante o treino.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("preset") is None:
+            return data
+        preset = data["preset"]
+        if not isinstance(preset, str) or preset not in MODEL_PRESETS:
+            raise ValueError(f'não conheço o preset "{preset}"; os que existem são: {", ".join(MODEL_PRESETS)}')
+        return {**MODEL_PRESETS[preset], **data}
+
+    @model_validator(mode="after")
+    def _check_shape(self) -> ModelConfig:
+        if self.num_heads % self.num_kv_heads:
+            raise ValueError(f"num_kv_heads ({self.num_kv_heads}) precisa dividir num_heads ({self.num_heads})")
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim ({self.head_dim}) precisa ser par, por causa das posições rotativas")
+        if self.ssm_inner_size % self.ssm_num_heads:
+            raise ValueError(
+                f"ssm_num_heads ({self.ssm_num_heads}) precisa dividir ssm_inner_size ({self.ssm_inner_size})"
+            )
+        if self.ssm_num_heads % self.ssm_num_groups:
+            raise ValueError(
+                f"ssm_num_groups ({self.ssm_num_groups}) precisa dividir ssm_num_heads ({self.ssm_num_heads})"
+            )
+        if not (self.use_attention or self.use_state_space):
+            raise ValueError("use_attention e use_state_space estão os dois desligados; ligue ao menos um")
+        return self
+
+    @property
+    def ssm_head_dim(self) -> int:
+        """Width of one state-space head."""
+        return self.ssm_inner_size // self.ssm_num_heads
+
+
+def count_parameters(model: ModelConfig) -> int:
+    """Number of trained values of the hybrid decoder that `model` describes, without building it.
+
+    Counts the blocks of Falcon-H1 (no biases but the convolution's, no gated norm): the vocabulary table
+    (twice if untied), per layer the mixers that are on, the feed-forward and two norms, and the last norm.
+    """
+    width = model.hidden_size
+    layer = 3 * width * model.intermediate_size + 2 * width
+    if model.use_attention:
+        layer += 2 * width * model.head_dim * (model.num_heads + model.num_kv_heads)
+    if model.use_state_space:
+        inner, heads = model.ssm_inner_size, model.ssm_num_heads
+        convolved = inner + 2 * model.ssm_num_groups * model.state_size
+        projections = width * (inner + convolved + heads) + inner * width
+        layer += projections + convolved * (model.conv_kernel + 1) + 3 * heads
+    tables = model.vocab_size * width * (1 if model.tie_embeddings else 2)
+    return tables + model.num_layers * layer + width
+
+
+def halve(model: ModelConfig) -> ModelConfig:
+    """A model of about a quarter of the layers' parameters: half the width, heads and depth, same vocabulary."""
+    heads = max(1, model.num_heads // 2)
+    kv_heads = max(1, model.num_kv_heads // 2)
+    groups = max(1, model.ssm_num_groups // 2)
+    ssm_heads = max(groups, model.ssm_num_heads // 2 // groups * groups)
+    shape = {
+        "name": f"{model.name}-pequeno",
+        "base_path": None,
+        "preset": None,
+        "hidden_size": max(8, model.hidden_size // 2),
+        "num_layers": max(1, model.num_layers // 2),
+        "num_heads": heads // kv_heads * kv_heads,
+        "num_kv_heads": kv_heads,
+        "intermediate_size": max(1, model.intermediate_size // 2),
+        "ssm_inner_size": ssm_heads * model.ssm_head_dim,
+        "ssm_num_heads": ssm_heads,
+        "ssm_num_groups": groups,
+    }
+    return ModelConfig(**{**model.to_dict(), **shape})
