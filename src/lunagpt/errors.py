@@ -25,7 +25,7 @@ class DataError(LunaError, ValueError):
 
 
 class GenerationError(LunaError):
-    """Text generation was asked for something impossible (empty prompt, bad sampling settings, full context)."""
+    """Text generation was asked for something impossible (empty prompt, bad sampling, full context)."""
 
 
 class MissingDependencyError(LunaError, ImportError):

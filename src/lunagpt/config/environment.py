@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lunagpt.config.problems import nearest, unknown_key
+from lunagpt.config.problems import full_stop, nearest, sections_of, unknown_key
 from lunagpt.config.reading import parse_yaml
 from lunagpt.errors import ConfigError
 
@@ -30,7 +30,7 @@ def read_environment(
     Raises:
         ConfigError: a variable names an unknown section or key, or its list cannot be read.
     """
-    sections = root.model_fields
+    sections = sections_of(root)
     values: dict[str, dict[str, Any]] = {}
     origins: dict[str, str] = {}
     for variable, text in sorted(environ.items()):
@@ -38,21 +38,19 @@ def read_environment(
             continue
         name = variable[len(PREFIX) :].lower()
         if _SEPARATOR not in name:
-            _refuse_single_underscore(variable, name, root)
+            _refuse_single_underscore(variable, name, sections)
             continue
         section_name, _, key = name.partition(_SEPARATOR)
-        if section_name not in sections or not _is_section(root, section_name):
-            guess = nearest(section_name, [name for name in sections if _is_section(root, name)])
-            hint = f" Você quis dizer {PREFIX}{guess.upper()}{_SEPARATOR}{key.upper()}?" if guess else ""
+        section = sections.get(section_name)
+        if section is None:
+            guess = nearest(section_name, sections)
+            hint = f" Você quis dizer {_variable(guess, key)}?" if guess else ""
             raise ConfigError(
                 f'A variável de ambiente {variable} fala da seção "{section_name}", que não existe.{hint}'
             )
-        section = sections[section_name].annotation
-        assert isinstance(section, type) and issubclass(section, BaseModel)
         if key not in section.model_fields:
-            raise ConfigError(
-                f"Variável de ambiente {variable}: {unknown_key([section_name, key], section, root)}."
-            )
+            reason = full_stop(unknown_key([section_name, key], section, root))
+            raise ConfigError(f"Variável de ambiente {variable}: {reason}")
         values.setdefault(section_name, {})[key] = _read_value(variable, text.strip())
         origins[f"{section_name}.{key}"] = variable
     return values, origins
@@ -69,18 +67,16 @@ def _read_value(variable: str, text: str) -> Any:
         raise ConfigError(f"Não entendi a variável de ambiente {variable}: {error}") from None
 
 
-def _is_section(root: type[BaseModel], name: str) -> bool:
-    annotation = root.model_fields[name].annotation
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _variable(section: str, key: str) -> str:
+    return f"{PREFIX}{section.upper()}{_SEPARATOR}{key.upper()}"
 
 
-def _refuse_single_underscore(variable: str, name: str, root: type[BaseModel]) -> None:
-    for section_name, field in root.model_fields.items():
-        key = name.removeprefix(f"{section_name}_")
-        if _is_section(root, section_name) and key != name:
-            assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-            if key in field.annotation.model_fields:
-                raise ConfigError(
-                    f"A variável de ambiente {variable} tem um sublinhado só entre seção e chave. "
-                    f"Escreva {PREFIX}{section_name.upper()}{_SEPARATOR}{key.upper()}."
-                )
+def _refuse_single_underscore(variable: str, name: str, sections: Mapping[str, type[BaseModel]]) -> None:
+    for section_name, section in sections.items():
+        prefix = f"{section_name}_"
+        key = name.removeprefix(prefix)
+        if name.startswith(prefix) and key in section.model_fields:
+            raise ConfigError(
+                f"A variável de ambiente {variable} tem um sublinhado só entre seção e chave. "
+                f"Escreva {_variable(section_name, key)}."
+            )

@@ -37,7 +37,13 @@ FORMAT_VERSION = 1
 _TRAINING_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingProxyType(
     {
         "test": MappingProxyType(
-            {"sequence_length": 128, "batch_size": 4, "warmup_steps": 10, "eval_interval": 50, "max_steps": 100}
+            {
+                "sequence_length": 128,
+                "batch_size": 4,
+                "warmup_steps": 10,
+                "eval_interval": 50,
+                "max_steps": 100,
+            }
         ),
         "nano": MappingProxyType({}),
         # Eight times the tokens per step of nano, and the smaller rates that a model twice as wide bears.
@@ -58,7 +64,7 @@ class LunaConfig(Section):
     """All settings of LunaGPT. `LunaConfig()` gives the defaults, which are those of the preset `nano`.
 
     Sections: model, tokenizer, hardware, rag, proactive, personas, feedback, training, curriculum, data.
-    Values are reached as `config.rag.enabled`, `config["rag"]["enabled"]` or `config.rag.get("enabled", True)`.
+    Values are reached as `config.rag.enabled`, `config["rag"]["enabled"]` or `config.rag.get("enabled")`.
     """
 
     version: int = Field(FORMAT_VERSION, description="Versão do formato deste arquivo.")
@@ -112,7 +118,6 @@ class LunaConfig(Section):
         """
         return cls._build(dict(values), None, use_environment=False)
 
-    # The specification reads `config.model.preset` and calls `LunaConfig.preset`: two names, one word.
     @classmethod
     def preset(cls, name: str) -> LunaConfig:
         """The configuration of a size: `test` (1.2 M parameters), `nano` (14.5 M) or `mini` (91 M).
@@ -120,12 +125,14 @@ class LunaConfig(Section):
         Raises:
             ConfigError: there is no preset of that name.
         """
-        training = _TRAINING_PRESETS.get(name, {})
-        return cls.from_dict({"model": {"preset": name, "name": f"luna-{name}"}, "training": dict(training)})
+        training = dict(_TRAINING_PRESETS.get(name, {}))
+        return cls.from_dict({"model": {"preset": name, "name": f"luna-{name}"}, "training": training})
 
     @classmethod
     def _build(cls, values: dict[str, Any], source: str | None, use_environment: bool) -> LunaConfig:
         origins: dict[str, str] = {}
+        # A section whose keys are all commented out is read as null: it keeps its defaults.
+        values = {section: keys for section, keys in values.items() if keys is not None}
         if use_environment:
             overrides, origins = read_environment(cls, os.environ)
             values = _merge(values, overrides)
@@ -135,7 +142,7 @@ class LunaConfig(Section):
             raise ConfigError(explain(error, cls, values, source, origins)) from None
 
     def replaced(self, **sections: Mapping[str, Any]) -> LunaConfig:
-        """A copy with some keys changed together: `config.replaced(model={"num_heads": 8, "num_kv_heads": 4})`.
+        """A copy with some keys changed together, e.g. `replaced(model={"num_heads": 8, "num_kv_heads": 4})`.
 
         Raises:
             ConfigError: a key or value is wrong.
@@ -186,7 +193,7 @@ class LunaConfig(Section):
 
     @property
     def device(self) -> str:
-        """Where the model runs: "cpu", "cuda:0", "mps"… Looks at the machine only if `auto_detect` asks for it."""
+        """Where the model runs ("cpu", "cuda:0", "mps"…); with `auto_detect`, the first GPU if there is one."""
         hardware = self.hardware
         if hardware.force_cpu:
             return "cpu"
@@ -210,12 +217,9 @@ def _merge(values: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]]) 
     """`values` with the keys of `changes` replaced, section by section; neither argument is altered."""
     merged = dict(values)
     for section, keys in changes.items():
-        present = merged.get(section)
-        if present is None:
-            merged[section] = dict(keys)
-        elif isinstance(present, Mapping) and isinstance(keys, Mapping):
+        present = merged.get(section, {})
+        if isinstance(present, Mapping):  # what is no section is left for validation to refuse
             merged[section] = {**present, **keys}
-        # else: the file holds something that is no section, and validation will say so
     return merged
 
 

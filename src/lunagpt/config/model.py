@@ -81,13 +81,17 @@ class ModelConfig(Section):
             return data
         preset = data["preset"]
         if not isinstance(preset, str) or preset not in MODEL_PRESETS:
-            raise ValueError(f'não conheço o preset "{preset}"; os que existem são: {", ".join(MODEL_PRESETS)}')
+            raise ValueError(
+                f'não conheço o preset "{preset}"; os que existem são: {", ".join(MODEL_PRESETS)}'
+            )
         return {**MODEL_PRESETS[preset], **data}
 
     @model_validator(mode="after")
     def _check_shape(self) -> ModelConfig:
         if self.num_heads % self.num_kv_heads:
-            raise ValueError(f"num_kv_heads ({self.num_kv_heads}) precisa dividir num_heads ({self.num_heads})")
+            raise ValueError(
+                f"num_kv_heads ({self.num_kv_heads}) precisa dividir num_heads ({self.num_heads})"
+            )
         if self.head_dim % 2:
             raise ValueError(f"head_dim ({self.head_dim}) precisa ser par, por causa das posições rotativas")
         if self.ssm_inner_size % self.ssm_num_heads:
@@ -128,7 +132,7 @@ def count_parameters(model: ModelConfig) -> int:
 
 
 def halve(model: ModelConfig) -> ModelConfig:
-    """A model of about a quarter of the layers' parameters: half the width, heads and depth, same vocabulary."""
+    """The model with half the width, heads and depth; head sizes and vocabulary stay."""
     heads = max(1, model.num_heads // 2)
     kv_heads = max(1, model.num_kv_heads // 2)
     groups = max(1, model.ssm_num_groups // 2)

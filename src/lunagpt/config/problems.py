@@ -5,14 +5,29 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 _SHOWN_CHARACTERS = 60
-_BOUNDS = ((Ge, "ge", "no mínimo {}"), (Gt, "gt", "maior que {}"), (Le, "le", "no máximo {}"), (Lt, "lt", "menor que {}"))
+_LIST_BRANCH = "list[str]"  # pydantic's name for the list in `str | list[str]`
+_BOUNDS: tuple[tuple[type, str, str], ...] = (
+    (Ge, "ge", "no mínimo {}"),
+    (Gt, "gt", "maior que {}"),
+    (Le, "le", "no máximo {}"),
+    (Lt, "lt", "menor que {}"),
+    (MinLen, "min_length", "itens: no mínimo {}"),
+)
+
+
+class _Place(NamedTuple):
+    """Where an error lies: the keys a user wrote, the section of the last one, its type and its limits."""
+
+    keys: list[str | int]
+    owner: type[BaseModel]
+    annotation: Any
+    limits: list[Any]
 
 
 def explain(
@@ -33,16 +48,15 @@ def explain(
     """
     lines: dict[str, str] = {}
     for problem in error.errors(include_url=False):
-        keys, field, owner = _follow(root, problem["loc"])
-        path = _dotted(keys)
+        place = _follow(root, problem["loc"])
+        path = dotted(place.keys)
         if path not in lines:
-            given = _lookup(data, keys, problem["input"])
-            line = _describe(problem, keys, field, owner, root, given)
+            line = _describe(problem, place, root, _lookup(data, place.keys, problem["input"]))
             origin = (origins or {}).get(path)
             lines[path] = f"{line} (na variável de ambiente {origin})" if origin else line
     where = f" em {source}" if source else ""
     if len(lines) == 1:
-        return f"Configuração inválida{where}: {next(iter(lines.values()))}."
+        return f"Configuração inválida{where}: {full_stop(next(iter(lines.values())))}"
     return f"Configuração inválida{where}:\n" + "\n".join(f"  - {line}" for line in lines.values())
 
 
@@ -55,66 +69,67 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 def unknown_key(keys: Sequence[str | int], owner: type[BaseModel], root: type[BaseModel]) -> str:
     """Say that a key does not exist and which one was probably meant."""
     key = str(keys[-1])
-    line = f'a chave "{_dotted(keys)}" não existe'
-    homes = [
-        name
-        for name, field in root.model_fields.items()
-        if (section := _section_of(field.annotation)) is not None and key in section.model_fields
-    ]
+    line = f'a chave "{dotted(keys)}" não existe'
+    homes = [name for name, section in sections_of(root).items() if key in section.model_fields]
     if homes and owner is not root:
         return f'{line}; "{key}" fica na seção "{homes[0]}"'
     if homes:
         return f'{line} fora de uma seção; escreva-a dentro de "{homes[0]}"'
     if guess := nearest(key, owner.model_fields):
-        return f'{line}; você quis dizer "{_dotted([*keys[:-1], guess])}"?'
+        return f'{line}; você quis dizer "{dotted([*keys[:-1], guess])}"?'
     if len(owner.model_fields) <= 12:
         return f"{line}; as chaves daqui são: {', '.join(owner.model_fields)}"
     return line
 
 
-def _describe(
-    problem: Any,
-    keys: Sequence[str | int],
-    field: FieldInfo | None,
-    owner: type[BaseModel],
-    root: type[BaseModel],
-    given: Any,
-) -> str:
-    path = _dotted(keys)
+def sections_of(root: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The fields of `root` that are sections, with their classes."""
+    found = {name: _section_of(field.annotation) for name, field in root.model_fields.items()}
+    return {name: section for name, section in found.items() if section is not None}
+
+
+def full_stop(line: str) -> str:
+    """End a sentence with a full stop unless it ends with a question mark."""
+    return line if line.endswith("?") else f"{line}."
+
+
+def dotted(keys: Iterable[str | int]) -> str:
+    """The way a user writes a place: `data.sources[0].path`."""
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
+    return text
+
+
+def _describe(problem: Any, place: _Place, root: type[BaseModel], given: Any) -> str:
+    path = dotted(place.keys)
     kind = problem["type"]
-    if kind == "extra_forbidden":
-        return unknown_key(keys, owner, root)
+    if kind in ("extra_forbidden", "no_such_attribute"):
+        return unknown_key(place.keys, place.owner, root)
     if kind == "missing":
         return f'falta a chave "{path}"'
     if kind == "frozen_field":
         return f'"{path}" não pode ser trocado depois de pronto; crie outra configuração'
-    shown = f'"{path}" recebeu {_show(given)}' if path else f"o arquivo traz {_show(given)}"
+    shown = f'"{path}" recebeu {_show(given)}' if path else f"recebi {_show(given)}"
     if kind == "value_error":
         reason = str(problem["ctx"]["error"])
-        # A check over a whole section already names the keys and values it is about.
-        if field is None or _section_of(field.annotation) is not None or not path:
-            return f'na seção "{path}", {reason}' if path else reason
-        return f"{shown}, mas {reason}; o esperado é {_expected(field)}"
-    if field is None:
-        return f"{shown}, mas o esperado é um grupo de chaves e valores"
-    return f"{shown}, mas o esperado é {_expected(field)}"
+        # A check over a whole section names the keys and values it is about.
+        if _section_of(place.annotation) is None:
+            return f"{shown}, mas {reason}"
+        return f'na seção "{path}", {reason}' if path else reason
+    line = f"{shown}, mas o esperado é {_expected(place)}"
+    return (
+        f"{line}; escreva entre aspas" if kind == "string_type" and isinstance(given, int | float) else line
+    )
 
 
-def _expected(field: FieldInfo) -> str:
-    bounds = []
-    for rule in field.metadata:
+def _expected(place: _Place) -> str:
+    limits = []
+    for rule in place.limits:
         for bound, attribute, phrase in _BOUNDS:
             if isinstance(rule, bound):
-                bounds.append(phrase.format(getattr(rule, attribute)))
-        if isinstance(rule, MinLen):
-            bounds.append(f"ao menos {rule.min_length} item")
-    limits = f" ({', '.join(bounds)})" if bounds else ""
-    purpose = f" — {field.description}" if field.description and _is_patterned(field) else ""
-    return _expected_type(field.annotation) + limits + purpose.rstrip(".")
-
-
-def _is_patterned(field: FieldInfo) -> bool:
-    return any(getattr(rule, "pattern", None) for rule in field.metadata)
+                limits.append(phrase.format(getattr(rule, attribute)))
+    return _expected_type(place.annotation) + (f" ({', '.join(limits)})" if limits else "")
 
 
 def _expected_type(annotation: Any) -> str:
@@ -152,34 +167,43 @@ def _show(value: Any) -> str:
     return f'o texto "{text}"' if isinstance(value, str) else f"o número {text}"
 
 
-def _follow(
-    root: type[BaseModel], location: Sequence[str | int]
-) -> tuple[list[str | int], FieldInfo | None, type[BaseModel]]:
-    """Walk an error's location down the sections: the keys a user wrote, the last field, its section.
+def _follow(root: type[BaseModel], location: Sequence[str | int]) -> _Place:
+    """Walk an error's location down the sections, as far as it names keys and list positions.
 
-    Pydantic appends the branch of a union to the location; such parts are no keys and are left out.
+    Pydantic appends the branch of a union to the location; such parts are no keys and end the walk.
     """
-    owner, field, keys = root, None, []
-    section: type[BaseModel] | None = root
+    place = _Place([], root, root, [])
     for part in location:
-        if isinstance(part, int):
-            keys.append(part)
+        section = place.annotation if _is_section(place.annotation) else None
+        if section is not None and isinstance(part, str):
+            field = section.model_fields.get(part)
+            annotation, limits = (field.annotation, field.metadata) if field else (None, [])
+            place = _Place([*place.keys, part], section, annotation, limits)
+        elif isinstance(part, int) and (item := _item_type(place.annotation)) is not None:
+            place = _Place([*place.keys, part], place.owner, item, [])
+        elif isinstance(part, str) and get_origin(place.annotation) is dict:
+            place = _Place([*place.keys, part], place.owner, get_args(place.annotation)[1], [])
+        elif part == _LIST_BRANCH and _item_type(place.annotation) is not None:
             continue
-        if section is None:
+        else:
             break
-        owner, field = section, section.model_fields.get(part)
-        keys.append(part)
-        section = _section_of(field.annotation) if field is not None else None
-    while keys and isinstance(keys[-1], int) and field is not None and _section_of(field.annotation) is None:
-        keys.pop()
-    return keys, field, owner
+    return place
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _item_type(annotation: Any) -> Any:
+    """Type of a list's items, also for a list that is one branch of a union; None if there is no list."""
+    if get_origin(annotation) is list:
+        return get_args(annotation)[0]
+    return next((item for option in get_args(annotation) if (item := _item_type(option)) is not None), None)
 
 
 def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """The section class behind an annotation such as `RagConfig` or `list[DataSource]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for option in get_args(annotation) if (found := _section_of(option))), None)
+    """The section class that an annotation is, if it is one."""
+    return annotation if _is_section(annotation) else None
 
 
 def _lookup(data: Mapping[str, Any] | None, keys: Sequence[str | int], fallback: Any) -> Any:
@@ -190,10 +214,3 @@ def _lookup(data: Mapping[str, Any] | None, keys: Sequence[str | int], fallback:
         except (KeyError, IndexError, TypeError):
             return fallback
     return fallback if data is None else value
-
-
-def _dotted(keys: Iterable[str | int]) -> str:
-    text = ""
-    for key in keys:
-        text += f"[{key}]" if isinstance(key, int) else f".{key}" if text else key
-    return text

@@ -41,7 +41,9 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f'O arquivo de configuração "{file}" não existe. Confira o caminho.') from None
     except OSError as error:
-        raise ConfigError(f'Não consegui ler "{file}": {error.strerror or error}. Confira as permissões.') from error
+        raise ConfigError(
+            f'Não consegui ler "{file}": {error.strerror or error}. Confira as permissões.'
+        ) from error
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(
             f'"{file}" passa de {MAX_FILE_BYTES // 1024} KiB, grande demais para uma configuração. '
@@ -50,7 +52,9 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f'"{file}" não está em UTF-8 (byte {error.start}). Salve o arquivo em UTF-8.') from None
+        raise ConfigError(
+            f'"{file}" não está em UTF-8 (byte {error.start}). Salve o arquivo em UTF-8.'
+        ) from None
     try:
         values = parse_json(text) if suffix in _JSON_SUFFIXES else parse_yaml(text)
     except ConfigError as error:
@@ -69,12 +73,18 @@ def parse_json(text: str) -> Any:
         ConfigError: with line and column; NaN and Infinity are refused too.
     """
     try:
-        return json.loads(strip_comments(text), object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant)
+        return json.loads(
+            strip_comments(text), object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant
+        )
+    except ConfigError:
+        raise
     except json.JSONDecodeError as error:
         raise ConfigError(
             f"erro de escrita na linha {error.lineno}, coluna {error.colno}. "
             "Confira vírgulas (nenhuma depois do último item), aspas duplas e chaves."
         ) from None
+    except ValueError:
+        raise ConfigError("há um número grande demais.") from None
     except RecursionError:
         raise ConfigError("há grupos demais uns dentro dos outros.") from None
 
@@ -100,7 +110,9 @@ def parse_yaml(text: str) -> Any:
         ConfigError: with line and column.
     """
     try:
-        return yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - derived from SafeLoader
+        return yaml.load(text, Loader=_Yaml12Loader)
+    except ConfigError:
+        raise
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f" na linha {mark.line + 1}, coluna {mark.column + 1}" if mark else ""
@@ -109,6 +121,10 @@ def parse_yaml(text: str) -> Any:
         ) from None
     except yaml.YAMLError:
         raise ConfigError("há caracteres que não podem aparecer em YAML.") from None
+    except ValueError:
+        raise ConfigError(
+            "há um valor que não combina com o tipo escrito, ou um número grande demais."
+        ) from None
     except RecursionError:
         raise ConfigError("há grupos demais uns dentro dos outros.") from None
 
@@ -140,15 +156,15 @@ class _Yaml12Loader(yaml.SafeLoader):
             raise ConfigError(f"na linha {line} há um apelido (*nome). Escreva o valor por extenso.")
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+    def construct_group(self, node: Any) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise ConfigError(f"na linha {key.start_mark.line + 1} há um grupo no lugar de uma chave.")
             if key.value in seen:
                 raise ConfigError(
-                    f'na linha {key.start_mark.line + 1} a chave "{key.value}" aparece outra vez no mesmo grupo. '
-                    "Apague uma delas."
+                    f'na linha {key.start_mark.line + 1} a chave "{key.value}" aparece outra vez no mesmo '
+                    "grupo. Apague uma delas."
                 )
             seen.add(key.value)
         return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
@@ -159,9 +175,7 @@ class _Yaml12Loader(yaml.SafeLoader):
 
 
 _Yaml12Loader.add_constructor("tag:yaml.org,2002:int", _Yaml12Loader.construct_integer)
-_Yaml12Loader.add_constructor(
-    "tag:yaml.org,2002:map", lambda loader, node: _Yaml12Loader.construct_mapping(loader, node)
-)
+_Yaml12Loader.add_constructor("tag:yaml.org,2002:map", _Yaml12Loader.construct_group)
 
 
 class _CarefulDumper(yaml.SafeDumper):

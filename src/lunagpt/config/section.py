@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic._internal._model_construction import ModelMetaclass
+from pydantic_core import PydanticCustomError
 
 from lunagpt.errors import ConfigError
 
@@ -31,11 +32,11 @@ class _SectionMeta(ModelMetaclass):
         except ValidationError as error:
             from lunagpt.config.problems import explain
 
-            raise ConfigError(explain(error, cls)) from None
+            raise ConfigError(explain(error, cast("type[BaseModel]", cls))) from None
 
 
 class Section(BaseModel, metaclass=_SectionMeta):
-    """A group of settings: `section.key`, `section["key"]`, `section.get("key", default)`, `"key" in section`.
+    """A group of settings: `section.key`, `section["key"]`, `section.get("key", default)`.
 
     Assignments are validated; a refused one leaves the old value.
 
@@ -57,7 +58,7 @@ class Section(BaseModel, metaclass=_SectionMeta):
         if takes_bool and isinstance(value, str):
             return _PORTUGUESE_BOOLS.get(value.strip().lower(), value)
         if isinstance(value, bool) and not takes_bool:
-            raise ValueError("aqui não cabe verdadeiro/falso")
+            raise PydanticCustomError("boolean_not_wanted", "a boolean is not accepted here")
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lunagpt.config.section import Section
 
@@ -27,11 +28,11 @@ class HardwareConfig(Section):
     """Section `hardware`: where the model runs and how much of the machine it may use."""
 
     auto_detect: bool = Field(True, description="Descobre sozinho o que a máquina tem.")
-    device: str | None = Field(
-        None, pattern=r"^(cpu|mps|cuda(:\d+)?)$", description="Dispositivo: cpu, cuda, cuda:1 ou mps."
-    )
+    device: str | None = Field(None, description="Dispositivo: cpu, mps, cuda ou cuda:1.")
     force_cpu: bool = Field(False, description="Usa a CPU mesmo que haja GPU.")
-    gpu_devices: list[int] = Field(default_factory=list, description="Números das GPUs; vazio usa a primeira.")
+    gpu_devices: list[int] = Field(
+        default_factory=list, description="Números das GPUs; vazio usa a primeira."
+    )
     mixed_precision: bool = Field(True, description="Usa meia precisão onde ela é mais rápida.")
     quantization: Literal["int8", "int4"] | None = Field(None, description="Pesos em int8, int4 ou null.")
     gpu_memory_fraction: float = Field(0.9, gt=0, le=1, description="Fração da memória da GPU (0 a 1).")
@@ -45,6 +46,13 @@ class HardwareConfig(Section):
     skip_components: list[Literal["attention", "moe", "state_space", "hypernet", "growing", "rag"]] = Field(
         default_factory=list, description="Partes que não devem ser carregadas."
     )
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, device: str | None) -> str | None:
+        if device is not None and not re.fullmatch(r"cpu|mps|cuda(:\d{1,3})?", device):
+            raise ValueError("os dispositivos são cpu, mps, cuda e cuda:0, cuda:1…")
+        return device
 
 
 class RagConfig(Section):
@@ -71,7 +79,9 @@ class PersonasConfig(Section):
     """Section `personas`: ways of speaking."""
 
     default: str = Field("balanced", description="Persona usada quando nenhuma é pedida.")
-    definitions_path: str | None = Field(None, description="Arquivo com outras personas; vazio usa as prontas.")
+    definitions_path: str | None = Field(
+        None, description="Arquivo com outras personas; vazio usa as prontas."
+    )
 
 
 class FeedbackConfig(Section):
@@ -88,12 +98,16 @@ class FeedbackConfig(Section):
 
 
 class TrainingConfig(Section):
-    """Section `training`: the one loop that every trainer shares. Lengths are in tokens, intervals in steps."""
+    """Section `training`: the loop that every trainer shares. Lengths are in tokens, intervals in steps."""
 
     learning_rate: float = Field(3e-3, gt=0, description="Taxa de aprendizado do AdamW (pico).")
-    muon_learning_rate: float = Field(0.02, gt=0, description="Taxa de aprendizado das matrizes com Muon (pico).")
+    muon_learning_rate: float = Field(
+        0.02, gt=0, description="Taxa de aprendizado das matrizes com Muon (pico)."
+    )
     min_learning_rate: float = Field(
-        0.0, ge=0, description="Taxa no fim do treino, na escala de learning_rate; Muon segue na mesma proporção."
+        0.0,
+        ge=0,
+        description="Taxa no fim do treino, na escala de learning_rate; Muon segue na mesma proporção.",
     )
     weight_decay: float = Field(0.1, ge=0, description="Decaimento dos pesos.")
     optimizer: Literal["muon", "adamw", "adam"] = Field("muon", description="Otimizador.")
@@ -101,20 +115,28 @@ class TrainingConfig(Section):
         "wsd", description="Curva da taxa: wsd é aquecer, manter e descer."
     )
     warmup_steps: int = Field(100, ge=0, description="Passos de aquecimento.")
-    decay_fraction: float = Field(0.2, ge=0, le=1, description="Parte final do treino em que a taxa desce (wsd).")
+    decay_fraction: float = Field(
+        0.2, ge=0, le=1, description="Parte final do treino em que a taxa desce (wsd)."
+    )
     max_steps: int | None = Field(None, ge=1, description="Passos do otimizador; null usa num_epochs.")
     num_epochs: int = Field(1, ge=1, description="Passagens pelos dados, se max_steps for null.")
     batch_size: int = Field(8, ge=1, description="Sequências por passada.")
     sequence_length: int = Field(1024, ge=2, description="Tokens por sequência.")
     gradient_accumulation_steps: int = Field(1, ge=1, description="Passadas somadas em cada passo.")
-    gradient_clipping: float | None = Field(1.0, gt=0, description="Norma máxima do gradiente; null não corta.")
+    gradient_clipping: float | None = Field(
+        1.0, gt=0, description="Norma máxima do gradiente; null não corta."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Precisão das contas; auto mede qual é mais rápida."
     )
-    compile: Literal["auto"] | bool = Field("auto", description="Usa torch.compile; auto decide pela máquina.")
+    compile: Literal["auto"] | bool = Field(
+        "auto", description="Usa torch.compile; auto decide pela máquina."
+    )
     seed: int = Field(0, ge=0, description="Semente de tudo o que é sorteado.")
     checkpoint_dir: str = Field("./checkpoints", description="Pasta dos pontos de retomada.")
-    checkpoint_interval_minutes: float = Field(10.0, gt=0, description="Minutos entre dois pontos de retomada.")
+    checkpoint_interval_minutes: float = Field(
+        10.0, gt=0, description="Minutos entre dois pontos de retomada."
+    )
     keep_checkpoints: int = Field(2, ge=1, description="Quantos pontos de retomada guardar.")
     eval_interval: int = Field(500, ge=1, description="Passos entre duas avaliações.")
     early_stopping_patience: int | None = Field(
@@ -168,14 +190,16 @@ class DataSource(Section):
     weight: float = Field(1.0, gt=0, description="Peso na mistura, em relação às outras fontes.")
     kind: Literal["auto", "text", "dialogue"] = Field("auto", description="Texto corrido ou diálogo.")
     where: dict[str, str | list[str]] = Field(default_factory=dict, description="Colunas e valores aceitos.")
-    exclude: dict[str, str | list[str]] = Field(default_factory=dict, description="Colunas e valores recusados.")
+    exclude: dict[str, str | list[str]] = Field(
+        default_factory=dict, description="Colunas e valores recusados."
+    )
     sample_by: str | None = Field(None, description="Coluna cujos valores são sorteados por igual.")
     sample_cap: int | None = Field(None, ge=1, description="Máximo de linhas por valor de sample_by.")
     max_repeat: float | None = Field(None, gt=0, description="Máximo de vezes que a fonte é repetida.")
 
 
 class DataConfig(Section):
-    """Section `data`: what is read. `sources` is a weighted mixture; `train_path` is a single file or folder."""
+    """Section `data`: what is read; `sources` is a weighted mixture, `train_path` a single file or folder."""
 
     train_path: str | None = Field(None, description="Arquivo ou pasta de treino.")
     validation_path: str | list[str] | None = Field(None, description="Arquivo(s) ou pasta de validação.")
