@@ -193,7 +193,7 @@ class LunaConfig(Section):
 
     @property
     def device(self) -> str:
-        """Where the model runs ("cpu", "cuda:0", "mps"…); with `auto_detect`, the first GPU if there is one."""
+        """Where the model runs ("cpu", "cuda:0"…); with `auto_detect`, the first GPU if there is one."""
         hardware = self.hardware
         if hardware.force_cpu:
             return "cpu"

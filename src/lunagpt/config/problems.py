@@ -117,10 +117,8 @@ def _describe(problem: Any, place: _Place, root: type[BaseModel], given: Any) ->
         if _section_of(place.annotation) is None:
             return f"{shown}, mas {reason}"
         return f'na seção "{path}", {reason}' if path else reason
-    line = f"{shown}, mas o esperado é {_expected(place)}"
-    return (
-        f"{line}; escreva entre aspas" if kind == "string_type" and isinstance(given, int | float) else line
-    )
+    hint = "; escreva entre aspas" if kind == "string_type" and isinstance(given, int | float) else ""
+    return f"{shown}, mas o esperado é {_expected(place)}{hint}"
 
 
 def _expected(place: _Place) -> str:

@@ -1,0 +1,27 @@
+"""What all tests share: two threads, no network, no settings from outside, modest numbers of examples."""
+
+from __future__ import annotations
+
+import os
+
+# Read by torch and by the libraries under it when they are first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "default", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("nightly", parent=settings.get_profile("default"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _no_luna_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own `LUNA_*` settings must not reach the tests."""
+    for name in list(os.environ):
+        if name.upper().startswith("LUNA_"):
+            monkeypatch.delenv(name)
