@@ -182,6 +182,14 @@ class _CarefulDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, text: str) -> yaml.Node:
+        # Outside double quotes PyYAML folds these line breaks of Unicode into spaces when it reads them back.
+        quoted = '"' if any(character in text for character in "\x85\u2028\u2029") else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=quoted)
+
+
+_CarefulDumper.add_representer(str, _CarefulDumper.represent_text)
+
 
 # The core schema of YAML 1.2.2 (section 10.3.2), except that a leading zero makes a text: 007 and 010
 # are more often names than numbers.
