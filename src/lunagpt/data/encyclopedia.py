@@ -1,0 +1,100 @@
+"""Encyclopaedia articles → training material: the text, closed-book dialogues and grounded dialogues."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lunagpt.data.grounding_format import NO_ANSWER, cite, format_evidence
+
+PARTS = ("article", "questions", "summary", "grounded")
+
+# Ways in which people ask for a whole subject; {title} keeps its capital inside a sentence because most
+# titles are names, and a lower-case variant covers the rest.
+_SUMMARY_REQUESTS = (
+    "Fale sobre {title}.",
+    "me fala um pouco sobre {title}",
+    "O que você sabe sobre {title}?",
+    "Você pode me explicar {title}?",
+    "Explique em poucas palavras: {title}.",
+    "Quero saber mais sobre {title}",
+    "{title}: do que se trata?",
+)
+_NEIGHBOURS = 24
+_GROUNDED_PER_ARTICLE = 2
+_MAX_DISTRACTORS = 2
+_UNANSWERABLE_SHARE = 0.12
+
+
+class ArticleReader:
+    """Gives the examples of an article: strings (texts) and lists of messages (dialogues).
+
+    ``article``: the text under its title. ``questions``: closed-book dialogues, of one question each for
+    half of the articles, of two or three on end for the other half, so that a thread is held. ``summary``:
+    a request for the subject, answered by the first paragraph. ``grounded``: up to two questions over the
+    article among passages of other articles, answered with the passage's number; in one of eight the
+    article is absent and the answer says so.
+
+    Choices depend on the article's id alone. Distractors come from the articles read just before, so the
+    reader keeps a short memory and the order of the file matters.
+    """
+
+    def __init__(self, parts: Sequence[str] = PARTS) -> None:
+        self._parts = tuple(parts)
+        self._neighbours: deque[dict[str, str]] = deque(maxlen=_NEIGHBOURS)
+
+    def __call__(self, row: Mapping[str, Any]) -> Iterator[str | list[dict[str, str]]]:
+        """Yield the examples of an article row (``title``, ``text``, ``qa``; ``id`` and ``area`` if
+        present)."""
+        title, text = str(row["title"]).strip(), str(row.get("text") or "").strip()
+        pairs = [
+            (str(pair["q"]).strip(), str(pair["a"]).strip())
+            for pair in row["qa"]
+            if pair.get("q") and pair.get("a")
+        ]
+        choose = random.Random(f"{row.get('id')}|{title}")
+        if "article" in self._parts and text:
+            yield f"# {title}\n\n{text}"
+        if "questions" in self._parts:
+            yield from _closed_book(pairs, choose)
+        if "summary" in self._parts and text:
+            request = choose.choice(_SUMMARY_REQUESTS).format(title=title)
+            yield _dialogue([(request, text.split("\n\n")[0])])
+        if "grounded" in self._parts and text:
+            article = {"title": title, "content": text, "area": str(row.get("area") or "")}
+            yield from self._grounded(article, pairs, choose)
+            self._neighbours.append(article)
+
+    def _grounded(
+        self, article: dict[str, str], pairs: list[tuple[str, str]], choose: random.Random
+    ) -> Iterator[list[dict[str, str]]]:
+        for question, answer in choose.sample(pairs, min(_GROUNDED_PER_ARTICLE, len(pairs))):
+            # Without the article, passages of another field make sure that none of them has the answer.
+            foreign = [other for other in self._neighbours if other["area"] != article["area"]]
+            absent = bool(foreign) and choose.random() < _UNANSWERABLE_SHARE
+            pool = foreign if absent else list(self._neighbours)
+            count = choose.randint(1 if absent else 0, _MAX_DISTRACTORS)
+            documents = choose.sample(pool, min(count, len(pool)))
+            if not absent:
+                documents.insert(choose.randint(0, len(documents)), article)
+            reply = NO_ANSWER if absent else cite(answer, documents.index(article) + 1)
+            yield _dialogue([(format_evidence(documents, question), reply)])
+
+
+def _closed_book(pairs: list[tuple[str, str]], choose: random.Random) -> Iterator[list[dict[str, str]]]:
+    together = choose.random() < 0.5
+    start = 0
+    while start < len(pairs):
+        count = choose.randint(2, 3) if together else 1
+        yield _dialogue(pairs[start : start + count])
+        start += count
+
+
+def _dialogue(pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    messages = []
+    for question, answer in pairs:
+        messages.append({"role": "user", "content": question})
+        messages.append({"role": "assistant", "content": answer})
+    return messages

@@ -1,0 +1,173 @@
+"""What a training mixture is made of: named sources, their files, filters and share of the tokens."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from lunagpt.config.sections import DataSource
+from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowError
+from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
+from lunagpt.errors import DataError
+
+Part = Literal["article", "questions", "summary", "grounded"]
+
+
+class SourceSpec(DataSource):
+    """One entry of `data.sources` with everything the data path understands.
+
+    Beside the keys of `DataSource`: conditions of `where` and `exclude` may also be a number, a list, or a
+    span ``{min: …, max: …}``.
+    """
+
+    where: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores aceitos.")
+    exclude: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores recusados.")
+    reject: str | None = Field(
+        None, description="Expressão regular: respostas em que ela ocorre são recusadas."
+    )
+    fraction: float = Field(1.0, gt=0, le=1, description="Parte das linhas que entra, sempre as mesmas.")
+    loss_on: Literal["assistant", "all"] = Field(
+        "assistant", description="O que se aprende dos diálogos: só as respostas ou tudo."
+    )
+    thinking: bool = Field(True, description="Mantém o raciocínio que antecede as respostas.")
+    parts: list[Part] = Field(
+        default=["article", "questions", "summary", "grounded"],
+        min_length=1,
+        description="Exemplos que um verbete de enciclopédia dá.",
+    )
+    unify_evidence: bool = Field(
+        False, description="Reescreve trechos e perguntas no formato único de consulta."
+    )
+    persona_prompt: bool = Field(False, description="Põe a persona da linha numa mensagem de sistema.")
+
+    @field_validator("reject")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"expressão regular inválida: {error}") from error
+        return value
+
+    @property
+    def label(self) -> str:
+        """The source's name: as given, or that of its first file."""
+        return self.name or Path(self.patterns[0]).stem or "dados"
+
+    @property
+    def patterns(self) -> list[str]:
+        """The paths as a list."""
+        return [self.path] if isinstance(self.path, str) else list(self.path)
+
+    def content_options(self) -> dict[str, Any]:
+        """The settings on which the tokenised content depends (weight, repeats and loss do not change it)."""
+        return self.model_dump(mode="json", exclude={"name", "path", "weight", "max_repeat", "loss_on"})
+
+
+def parse_sources(sources: Sequence[DataSource | Mapping[str, Any]]) -> list[SourceSpec]:
+    """Check a list of sources, given as settings or as plain dictionaries.
+
+    Raises:
+        ConfigError: a setting is wrong or unknown.
+        DataError: there is no source, or two have one name.
+    """
+    if not sources:
+        raise DataError("A configuração não tem nenhuma fonte de dados. Preencha data.sources.")
+    specs = [
+        source
+        if isinstance(source, SourceSpec)
+        else SourceSpec(
+            **(source.model_dump(exclude_unset=True) if isinstance(source, DataSource) else source)
+        )
+        for source in sources
+    ]
+    names = [spec.label for spec in specs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(
+            f"Há fontes de dados com o mesmo nome: {', '.join(repeated)}. Dê um nome (name) a cada uma."
+        )
+    return specs
+
+
+def source_files(spec: SourceSpec, root: str | Path | None = None) -> list[Path]:
+    """Files of a source. Raises DataError as `resolve_paths` does."""
+    return resolve_paths(spec.patterns, root)
+
+
+def read_examples(
+    spec: SourceSpec, root: str | Path | None = None, report: ReadReport | None = None
+) -> Iterator[tuple[Example, str]]:
+    """Yield ``(example, group)`` for every example of a source; `group` is the value of ``sample_by`` (or
+    "").
+
+    Broken rows are counted and reported, not raised.
+
+    Raises:
+        DataError: no file, an unreadable file, or not a single usable example.
+    """
+    report = report if report is not None else ReadReport()
+    build = ExampleBuilder(spec.parts, unify_evidence=spec.unify_evidence, persona_prompt=spec.persona_prompt)
+    rejected = re.compile(spec.reject, re.IGNORECASE) if spec.reject else None
+    kept_of_group: dict[str, int] = {}
+    for path in source_files(spec, root):
+        for place, row in read_rows(path, report):
+            if not _passes(spec, row, place):
+                report.filtered += 1
+                continue
+            group = str(row.get(spec.sample_by)) if spec.sample_by else ""
+            if spec.sample_cap is not None and kept_of_group.get(group, 0) >= spec.sample_cap:
+                report.filtered += 1
+                continue
+            try:
+                examples = list(build(row))
+            except (RowError, TypeError, KeyError, AttributeError) as error:
+                reason = str(error) if isinstance(error, RowError) else f"coluna de tipo inesperado ({error})"
+                report.add_broken(place, reason)
+                continue
+            kept = [example for example in examples if _wanted(spec, example, rejected)]
+            if not kept:
+                report.filtered += 1
+                continue
+            kept_of_group[group] = kept_of_group.get(group, 0) + 1
+            report.examples += len(kept)
+            for example in kept:
+                yield example, group
+    report.close(spec.label)
+
+
+def _passes(spec: SourceSpec, row: Mapping[str, Any], place: str) -> bool:
+    if any(not _holds(condition, row.get(column)) for column, condition in spec.where.items()):
+        return False
+    if any(_holds(condition, row.get(column)) for column, condition in spec.exclude.items()):
+        return False
+    return spec.fraction >= 1.0 or zlib.crc32(place.encode()) < spec.fraction * 2**32
+
+
+def _holds(condition: Any, value: Any) -> bool:
+    if isinstance(condition, dict):
+        low, high = condition.get("min"), condition.get("max")
+        if value is None:
+            return False
+        return (low is None or value >= low) and (high is None or value <= high)
+    if isinstance(condition, list):
+        return value in condition
+    return bool(value == condition)
+
+
+def _wanted(spec: SourceSpec, example: Example, rejected: re.Pattern[str] | None) -> bool:
+    if isinstance(example, DialogueExample):
+        if spec.kind == "text":
+            return False
+        return rejected is None or not any(
+            rejected.search(message["content"])
+            for message in example.messages
+            if message["role"] == "assistant"
+        )
+    return spec.kind != "dialogue"
