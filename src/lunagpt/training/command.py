@@ -1,0 +1,94 @@
+"""`luna train`: a recipe and a run folder in, a model folder out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lunagpt.errors import ConfigError
+from lunagpt.training.checkpoints import list_checkpoints
+from lunagpt.training.recipe import Recipe, read_recipe
+from lunagpt.training.trainer import Trainer
+
+DEFAULT_PROMPTS = [
+    "Oi! Tudo bem?",
+    "Quem é você?",
+    "Qual é a capital do Brasil?",
+    "Conte uma história curta sobre um gato.",
+]
+
+
+def train_command(
+    recipe_path: str | Path,
+    run_dir: str | Path,
+    *,
+    preset: str | None = None,
+    data_root: str | Path | None = None,
+    base_model: str | Path | None = None,
+    resume: bool | str | Path = False,
+    max_steps: int | None = None,
+    max_minutes: float | None = None,
+    decay_now: int | None = None,
+    threads: int | None = None,
+    changes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Train a model as a recipe says.
+
+    The run folder gets `config.yaml`, `log.jsonl`, `curves.png`, `samples.txt`, `checkpoints/` and, when
+    training ends other than by a signal, the finished model in `model/`.
+
+    Args:
+        recipe_path: see `lunagpt.training.recipe`. preset, data_root, changes: see `read_recipe`.
+        run_dir: the run's folder; must not hold another run unless `resume` is given.
+        base_model: model folder whose weights to start from.
+        resume, decay_now: see `Trainer.train`.
+        max_steps, max_minutes: where to stop, over the recipe's.
+        threads: CPU threads; default is torch's choice.
+
+    Returns:
+        The result of `Trainer.train`.
+
+    Raises:
+        LunaError: settings, data or folders that do not fit; the message says what to do.
+    """
+    from lunagpt.models import LunaModel
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    run_dir = Path(run_dir)
+    recipe = read_recipe(recipe_path, preset, data_root, changes)
+    if not resume and list_checkpoints(run_dir / "checkpoints"):
+        raise ConfigError(
+            f"A pasta “{run_dir}” já tem um treino. Continue-o com --resume ou escolha outra em --run-dir."
+        )
+    base = base_model or (
+        None if recipe.config.training.from_scratch else recipe.config.training.base_model_path
+    )
+    if base is None:
+        model = LunaModel.from_scratch(recipe.config, seed=recipe.config.training.seed)
+    else:
+        model = LunaModel.from_pretrained(base, recipe.config)
+    model.to(recipe.config.device)
+    recipe.config.save(run_dir / "config.yaml")
+
+    trainer = _trainer(model, recipe, run_dir)
+    tokenizer = model.tokenizer
+    result = trainer.train(
+        recipe.train_dataset(tokenizer),
+        recipe.validation_datasets(tokenizer) or None,
+        resume=resume,
+        decay_now=decay_now,
+        max_steps=max_steps,
+        max_minutes=max_minutes,
+    )
+    if result["stop_reason"] != "signal":
+        model.save(run_dir / "model")
+    return result
+
+
+def _trainer(model: Any, recipe: Recipe, run_dir: Path) -> Trainer:
+    options = {"sample_prompts": DEFAULT_PROMPTS, "run_name": run_dir.name, **recipe.loop}
+    return Trainer(model, recipe.config, run_dir=str(run_dir), **options)

@@ -1,0 +1,79 @@
+"""torch.compile where it pays: tried on the model's loss, measured against the plain path, kept only if
+faster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+WORTHWHILE = 1.05  # compiled code must win by more than the noise of the measurement
+
+
+def compile_layers(model: nn.Module) -> None:
+    """Compile each of the model's `layers` in place (all share one compiled body), or the whole if it has
+    none.
+    """
+    for module in _parts(model):
+        module.compile(dynamic=False)
+
+
+def restore_layers(model: nn.Module) -> None:
+    """Undo `compile_layers`."""
+    for module in _parts(model):
+        module._compiled_call_impl = None  # what Module.compile sets; torch has no public way back
+
+
+def is_compiled(model: nn.Module) -> bool:
+    return any(getattr(module, "_compiled_call_impl", None) is not None for module in _parts(model))
+
+
+def compile_if_faster(
+    model: nn.Module, mode: str, run: Callable[[], None], notice: Callable[[str], None]
+) -> None:
+    """Leave the model compiled if `mode` is "on" and it works, or "auto" and it is faster; else as it was.
+
+    Args:
+        run: one forward and backward pass on real data; it must clean up after itself.
+        notice: told what was decided and why.
+    """
+    if mode == "off":
+        return
+    plain = _seconds(run)
+    try:
+        compile_layers(model)
+        run()  # compiles
+        compiled = _seconds(run)
+    except (
+        Exception
+    ) as error:  # the compiler stack fails in many ways: no C++ compiler, unsupported operation…
+        restore_layers(model)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        notice(f"torch.compile não funciona aqui ({reason}); sigo sem ele.")
+        return
+    if mode == "auto" and plain < compiled * WORTHWHILE:
+        restore_layers(model)
+        notice(
+            f"torch.compile não ajuda aqui ({compiled:.2f} s contra {plain:.2f} s por passada); sigo sem ele."
+        )
+    else:
+        notice(f"torch.compile ligado: {compiled:.2f} s em vez de {plain:.2f} s por passada.")
+
+
+def _parts(model: nn.Module) -> list[nn.Module]:
+    layers = getattr(model, "layers", None)
+    return list(layers) if isinstance(layers, nn.ModuleList) else [model]
+
+
+def _seconds(run: Callable[[], None], repetitions: int = 3) -> float:
+    best = float("inf")
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return best

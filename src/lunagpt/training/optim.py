@@ -1,0 +1,113 @@
+"""The optimizer of a run: Muon for matrices with Adam beside it, or Adam alone; and its state by parameter
+name.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lunagpt.models.parameters import parameter_groups
+from lunagpt.training.muon import Muon
+from lunagpt.training.precision import fastest_dtype
+from lunagpt.training.settings import TrainingSettings
+
+MatrixBlocks = Callable[[str], list[slice]]
+
+
+class Optimizers:
+    """Several optimizers that act as one. Learning rates are set as a factor on each group's `initial_lr`."""
+
+    def __init__(self, parts: Iterable[torch.optim.Optimizer]) -> None:
+        self.parts = list(parts)
+        for group in self.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return [param for group in self.param_groups for param in group["params"]]
+
+    def scale_lr(self, factor: float) -> None:
+        for group in self.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def named_state(self, model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The optimizers' memory, not a copy: tensors and other values, both under `parameter name/key`."""
+        names: dict[Tensor, str] = {param: name for name, param in model.named_parameters()}
+        tensors: dict[str, Tensor] = {}
+        values: dict[str, Any] = {}
+        for part in self.parts:
+            for param, state in part.state.items():
+                for key, value in state.items():
+                    (tensors if isinstance(value, Tensor) else values)[f"{names[param]}/{key}"] = value
+        return tensors, values
+
+    def load_named_state(self, model: nn.Module, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """The inverse of `named_state`; rates and other settings of the groups stay as they are."""
+        names: dict[Tensor, str] = {param: name for name, param in model.named_parameters()}
+        memory: dict[str, dict[str, Any]] = {}
+        for path, value in itertools.chain(tensors.items(), values.items()):
+            name, _, key = path.rpartition("/")
+            memory.setdefault(name, {})[key] = value
+        for part in self.parts:
+            params = [param for group in part.param_groups for param in group["params"]]
+            state = {i: memory[names[p]] for i, p in enumerate(params) if names[p] in memory}
+            part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def build_optimizer(
+    model: nn.Module, settings: TrainingSettings, matrix_blocks: MatrixBlocks | None = None
+) -> Optimizers:
+    """The optimizer that `settings.optimizer` names, over the parameter groups of the model.
+
+    Args:
+        model: its matrices go to Muon, embeddings and small parameters to AdamW; norms, biases and the
+        state-space
+            dynamics are never decayed.
+        settings: rates, decay and momenta.
+        matrix_blocks: for a matrix's name, the row slices that Muon orthogonalises separately (stacked
+        projections).
+    """
+    groups = parameter_groups(model)
+    device = next(model.parameters()).device
+    decay = {"matrix": settings.weight_decay, "embedding": settings.embedding_weight_decay, "no_decay": 0.0}
+    in_adam = [
+        {"params": [param for _, param in members], "weight_decay": decay[kind]}
+        for kind, members in groups.items()
+        if members and not (kind == "matrix" and settings.optimizer == "muon")
+    ]
+    adam_class = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+    parts: list[torch.optim.Optimizer] = []
+    if in_adam:
+        parts.append(adam_class(in_adam, lr=settings.learning_rate, betas=settings.betas, fused=True))
+    if settings.optimizer == "muon" and groups["matrix"]:
+        blocks: dict[Tensor, list[slice]] = {}
+        if matrix_blocks is not None:
+            blocks = {param: matrix_blocks(name) for name, param in groups["matrix"]}
+        parts.append(
+            Muon(
+                [param for _, param in groups["matrix"]],
+                lr=settings.muon_learning_rate,
+                momentum=settings.momentum,
+                weight_decay=settings.weight_decay,
+                blocks=blocks,
+                dtype=fastest_dtype(device),
+            )
+        )
+    return Optimizers(parts)

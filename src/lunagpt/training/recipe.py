@@ -1,0 +1,103 @@
+"""The file that `luna train` reads: what to train on, how, and from which model.
+
+A recipe is a YAML or JSON file with any sections of a `LunaConfig` (`model`, `training`, …) and three keys
+more:
+
+    root         folder to which the data paths are relative
+    sources      the mixture, see `lunagpt.data.SourceSpec`
+    validation   held-out sets in the same form; each is reported under its name
+
+Its section `training` also takes the settings that only the loop knows, see `TrainingSettings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lunagpt.config import LunaConfig, TrainingConfig
+from lunagpt.config.reading import parse_yaml, read_settings
+from lunagpt.data import PackedDataset
+from lunagpt.errors import ConfigError, DataError
+
+
+@dataclass
+class Recipe:
+    """A recipe as read.
+
+    Attributes:
+        config: the settings of model and training. loop: those of `TrainingSettings` that LunaConfig does
+        not have. sources, validation: entries for `PackedDataset`. root: the folder of the data.
+    """
+
+    config: LunaConfig
+    loop: dict[str, Any]
+    sources: list[Any]
+    validation: list[Any]
+    root: Path
+
+    def train_dataset(self, tokenizer: Any) -> PackedDataset:
+        """The endless stream of training batches."""
+        if not self.sources:
+            raise DataError("A receita não diz em que treinar. Preencha “sources” com pelo menos uma fonte.")
+        return self._packed(self.sources, tokenizer)
+
+    def validation_datasets(self, tokenizer: Any) -> dict[str, PackedDataset]:
+        """One data set per entry of `validation`, each read at most once."""
+        entries = [dict(entry, max_repeat=1) for entry in self.validation]
+        names = [entry.get("name") or f"validação {i + 1}" for i, entry in enumerate(entries)]
+        return {name: self._packed([entry], tokenizer) for name, entry in zip(names, entries, strict=True)}
+
+    def _packed(self, sources: list[Any], tokenizer: Any) -> PackedDataset:
+        training = self.config.training
+        return PackedDataset(
+            sources,
+            tokenizer,
+            sequence_length=training.sequence_length,
+            batch_size=training.batch_size,
+            seed=training.seed,
+            root=self.root,
+        )
+
+
+def read_recipe(
+    path: str | Path,
+    preset: str | None = None,
+    data_root: str | Path | None = None,
+    changes: Iterable[str] = (),
+) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        preset: size of the model, over what the file says.
+        data_root: folder of the data, over what the file says.
+        changes: `section.key=value` settings over those of the file, e.g. "training.learning_rate=0.001".
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value in it is wrong.
+    """
+    values = read_settings(path)
+    root = values.pop("root", ".") if data_root is None else data_root
+    values.pop("root", None)
+    data = values.get("data") or {}
+    sources = values.pop("sources", None) or data.get("sources", [])
+    validation = values.pop("validation", None) or []
+    for change in changes:
+        _apply(values, change)
+    if preset is not None:
+        values["model"] = {**(values.get("model") or {}), "preset": preset}
+    training = values.get("training") or {}
+    loop = {key: training.pop(key) for key in list(training) if key not in TrainingConfig.model_fields}
+    return Recipe(LunaConfig.from_dict(values), loop, list(sources), list(validation), Path(root))
+
+
+def _apply(values: dict[str, Any], change: str) -> None:
+    name, equals, text = change.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot and section and key):
+        raise ConfigError(
+            f"Não entendi “{change}”. Escreva seção.chave=valor, como training.learning_rate=0.001."
+        )
+    values[section] = {**(values.get(section) or {}), key: parse_yaml(f"x: {text}")["x"]}

@@ -1,0 +1,62 @@
+"""The learning rate over a run: warm-up, then constant, then decay.
+
+WSD ("warm-up, stable, decay": Hu et al., MiniCPM, 2024) is the default because its constant part needs no
+end: a run may be stopped by the clock, continued for longer, and annealed from any of its checkpoints.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A function of the step (from 0) to a factor in [0, 1] on every learning rate.
+
+    `max_steps` None means that the end is not known: the rate stays constant after the warm-up. Changing
+    `max_steps` between two parts of a WSD run moves the decay, so the constant part becomes longer or
+    shorter and nothing before the decay changes. A cosine depends on its end from the first step: change it
+    only knowingly.
+    """
+
+    kind: str = "wsd"  # wsd | cosine | linear | constant
+    warmup_steps: int = 0
+    max_steps: int | None = None
+    decay_steps: int = 0
+    decay_shape: str = "linear"  # linear | sqrt
+    min_ratio: float = 0.0
+
+    @property
+    def decay_start(self) -> int | None:
+        """The first step of the decay; None without one."""
+        if self.max_steps is None or self.kind != "wsd":
+            return None
+        return max(self.max_steps - self.decay_steps, 0) if self.decay_steps else None
+
+    def multiplier(self, step: int) -> float:
+        """The factor for the update number `step`, counted from 0; above 0 for every step before
+        `max_steps`.
+        """
+        return self._warmup(step) * self._decay(step)
+
+    def _warmup(self, step: int) -> float:
+        return min((step + 1) / self.warmup_steps, 1.0) if self.warmup_steps else 1.0
+
+    def _decay(self, step: int) -> float:
+        if self.kind == "constant" or self.max_steps is None:
+            return 1.0
+        if self.kind == "wsd":
+            if self.decay_start is None:
+                return 1.0
+            done = _fraction(step, self.decay_start, self.max_steps)
+            # 1 - sqrt: Hägele et al., "Scaling Laws ... Beyond Fixed Training Durations", 2024.
+            left = 1 - math.sqrt(done) if self.decay_shape == "sqrt" else 1 - done
+        else:
+            done = _fraction(step, self.warmup_steps, self.max_steps)
+            left = 0.5 * (1 + math.cos(math.pi * done)) if self.kind == "cosine" else 1 - done
+        return self.min_ratio + (1 - self.min_ratio) * left
+
+
+def _fraction(step: int, start: int, end: int) -> float:
+    return min(max((step - start) / max(end - start, 1), 0.0), 1.0)

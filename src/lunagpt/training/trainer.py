@@ -1,0 +1,446 @@
+"""The training loop, which exists once.
+
+Other trainers (curriculum, preference, distillation…) change what a batch is and what the loss is: they
+override `prepare` and `compute_loss`. Everything that happens beside the steps (progress, checkpoints,
+pictures) is a callback.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lunagpt.errors import ConfigError, LunaError
+from lunagpt.training import checkpoints
+from lunagpt.training.batches import Batch, as_batch, batch_stream, num_batches, num_learned
+from lunagpt.training.callbacks import Callback, resolve_callbacks
+from lunagpt.training.compilation import compile_if_faster, is_compiled, restore_layers
+from lunagpt.training.evaluation import bits_per_byte, evaluate_batches, fixed_batches
+from lunagpt.training.optim import MatrixBlocks, Optimizers, build_optimizer
+from lunagpt.training.precision import choose_compute_dtype
+from lunagpt.training.schedule import Schedule
+from lunagpt.training.settings import TrainingSettings
+from lunagpt.training.signals import StopSignals
+
+
+class TrainingError(LunaError):
+    """Training cannot go on."""
+
+
+@dataclass
+class Progress:
+    """Where a run stands; saved with every checkpoint.
+
+    Attributes:
+        step: optimizer steps done. tokens: input tokens read. seconds: time spent in training, over all its
+        parts.
+        skipped_steps: steps without an update because loss or gradient were no numbers; bad_in_a_row: the
+        latest ones.
+        validation: newest results of `evaluate`; best_loss: the lowest validation loss so far, reached at
+        best_step.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    skipped_steps: int = 0
+    bad_in_a_row: int = 0
+    validation: dict[str, Any] = field(default_factory=dict)
+    best_loss: float | None = None
+    best_step: int = 0
+
+
+class Trainer:
+    """Trains a model.
+
+    Args:
+        model: has `loss(input_ids, labels, document_ids) -> (sum in nats, number of targets)`.
+        config: a LunaConfig whose section `training` gives the settings; default is the model's own.
+        optimizer: a torch optimizer, or the name of one as in the settings.
+        scheduler: a torch learning-rate scheduler, advanced once per epoch; without one, the schedule of the
+        settings
+            acts at every step.
+        callbacks: `Callback` objects or names such as "early_stopping_callback"; see `resolve_callbacks`.
+        train_dataset, train_dataloader, validation_dataset: see `batch_stream`; may also be given to `train`.
+        matrix_blocks: see `build_optimizer`.
+        options: any setting of `TrainingSettings` (`learning_rate=5e-5`, `num_epochs=3`, …).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        config: Any = None,
+        optimizer: torch.optim.Optimizer | str | None = None,
+        scheduler: Any = None,
+        callbacks: Sequence[Callback | str] | None = None,
+        *,
+        train_dataset: Any = None,
+        train_dataloader: Any = None,
+        validation_dataset: Any = None,
+        matrix_blocks: MatrixBlocks | None = None,
+        **options: Any,
+    ) -> None:
+        self.model = model
+        if isinstance(optimizer, str):
+            options["optimizer"], optimizer = optimizer, None
+        self.settings = TrainingSettings.of(config or getattr(model, "config", None), **options)
+        self.scheduler = scheduler
+        self.train_dataset = train_dataloader if train_dataset is None else train_dataset
+        self.validation_dataset = validation_dataset
+        self.progress = Progress()
+        self.callbacks: list[Callback] = []
+        self.stop_reason: str | None = None
+        self._asked_callbacks = callbacks
+        self._optimizer, self._matrix_blocks = optimizer, matrix_blocks
+        self._validation: dict[str, list[Mapping[str, Any]]] | None = None
+
+    # -- what other trainers change --------------------------------------------------------------------------
+
+    def prepare(self, raw: Mapping[str, Any]) -> Batch:
+        """A raw batch of the data set as tensors on the model's device."""
+        return as_batch(raw, self.device)
+
+    def compute_loss(self, batch: Batch) -> tuple[Tensor, int]:
+        """The summed loss of a batch in nats, with gradient, and the number of targets in it."""
+        return self.model.loss(batch["input_ids"], batch["labels"], batch["document_ids"])
+
+    # -- training --------------------------------------------------------------------------------------------
+
+    def train(
+        self,
+        train_dataset: Any = None,
+        validation_dataset: Any = None,
+        *,
+        resume: bool | str | Path = False,
+        decay_now: int | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """Train until `max_steps`, `num_epochs` or `max_minutes`, whichever comes first.
+
+        Args:
+            resume: go on from the newest sound checkpoint of `checkpoint_dir`, if there is one, or from the
+            given
+                checkpoint folder. Data position, optimizer and random states continue exactly.
+            decay_now: lower the learning rate to its floor over so many steps from here, then stop.
+            options: settings that go over those of the constructor.
+
+        Returns:
+            `steps`, `tokens`, `loss` (of the last step), `validation`, `seconds`, `skipped_steps`,
+            `stop_reason`.
+
+        Raises:
+            TrainingError: the loss stayed no number for `max_bad_steps` steps.
+            ConfigError, DataError: settings or data that do not fit.
+        """
+        settings = self.settings = self.settings.replace(**options)
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if validation_dataset is not None:
+            self.validation_dataset, self._validation = validation_dataset, None
+        if dataset is None:
+            raise ConfigError("Faltam os dados de treino: passe train_dataset.")
+
+        self.stop_reason = None
+        self.optimizers = self._build_optimizers()
+        self.stream = batch_stream(dataset, settings.batch_size, settings.seed, settings.epochs)
+        self.callbacks = resolve_callbacks(self._asked_callbacks, self)
+        try:
+            saved = self._resume(resume)
+            self._set_schedule(saved, decay_now, options.get("max_steps"))
+            metrics = self._loop(self._choose_numerics(iter(self.stream), saved))
+        finally:
+            restore_layers(self.model)
+            for callback in self.callbacks:
+                callback.close()
+        progress = self.progress
+        return {
+            "steps": progress.step,
+            "tokens": progress.tokens,
+            "loss": metrics.get("loss"),
+            "validation": progress.validation,
+            "seconds": progress.seconds,
+            "skipped_steps": progress.skipped_steps,
+            "stop_reason": self.stop_reason,
+        }
+
+    def _loop(self, batches: Iterator[Mapping[str, Any]]) -> dict[str, Any]:
+        """Step until something says stop; returns the metrics of the last step."""
+        settings, progress = self.settings, self.progress
+        metrics: dict[str, Any] = {}
+        seconds_before, epoch = progress.seconds, self.stream.epoch
+        self._session_start = time.perf_counter()
+        self.session_first_step, self._session_tokens = progress.step, progress.tokens
+        self.model.train()
+        self._notify("on_train_start")
+        with StopSignals() as signals:
+            while not self._finished(signals):
+                micro_batches = list(itertools.islice(batches, settings.gradient_accumulation_steps))
+                if not micro_batches:
+                    self.stop("epochs")
+                    break
+                if self.scheduler is not None and self.stream.epoch > epoch:
+                    self.scheduler.step()
+                epoch = self.stream.epoch
+                metrics = self._step(micro_batches)
+                progress.seconds = seconds_before + self.session_seconds
+                self._notify("on_step_end", metrics)
+                if self.validation_dataset is not None and progress.step % settings.eval_interval == 0:
+                    self._validate()
+            validated = progress.validation.get("step") == progress.step
+            if self.validation_dataset is not None and metrics and not validated and not signals.received:
+                self._validate()
+            progress.seconds = seconds_before + self.session_seconds
+            self._notify("on_train_end")
+        return metrics
+
+    def _step(self, micro_batches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """One optimizer step over several micro-batches: the gradient of their mean loss per target."""
+        started = time.perf_counter()
+        progress, settings = self.progress, self.settings
+        batches = [self.prepare(raw) for raw in micro_batches]
+        targets = sum(num_learned(batch) for batch in batches)
+
+        nats = torch.zeros((), device=self.device)
+        for batch in batches:
+            loss, _ = self.compute_loss(batch)
+            (loss / max(targets, 1)).backward()
+            nats += loss.detach()
+
+        limit = math.inf if settings.gradient_clipping is None else settings.gradient_clipping
+        norm = float(nn.utils.clip_grad_norm_(self.optimizers.parameters, limit))
+        lr_factor = self.schedule.multiplier(progress.step)
+        if math.isfinite(norm) and math.isfinite(float(nats)):
+            if self.scheduler is None:
+                self.optimizers.scale_lr(lr_factor)
+            self.optimizers.step()
+            progress.bad_in_a_row = 0
+        else:
+            self._count_bad_step()
+        self.optimizers.zero_grad()
+
+        tokens = sum(batch["input_ids"].numel() for batch in batches)
+        progress.step += 1
+        progress.tokens += tokens
+        seconds = time.perf_counter() - started
+        metrics = {
+            "step": progress.step,
+            "tokens": progress.tokens,
+            "epoch": self.stream.epoch,
+            "loss": float(nats) / max(targets, 1),
+            "lr": self.optimizers.param_groups[0]["lr"],
+            "lr_factor": lr_factor,
+            "gradient_norm": norm,
+            "seconds": seconds,
+            "tokens_per_second": tokens / seconds,
+        }
+        if all(batch["num_bytes"] for batch in batches):
+            metrics["bits_per_byte"] = bits_per_byte(
+                float(nats), sum(batch["num_bytes"] for batch in batches)
+            )
+        return metrics
+
+    def evaluate(self, dataset: Any = None, max_batches: int | None = None) -> dict[str, Any]:
+        """`loss`, `perplexity`, `tokens`, `bits_per_byte` (where the data set counts bytes) and, for a
+        mapping of named data sets, the same under `groups`.
+
+        Args:
+            dataset: a data set or a mapping of them; default is the validation set, whose first
+            `validation_batches`
+                batches are read once and kept.
+            max_batches: how much of another data set to read; default is all of it.
+        """
+        settings = self.settings
+        if dataset is not None and dataset is not self.validation_dataset:
+            groups = fixed_batches(dataset, settings.batch_size, max_batches)
+        elif self.validation_dataset is None:
+            raise ConfigError("Falta o conjunto de validação: passe validation_dataset.")
+        else:
+            if self._validation is None:
+                limit = settings.validation_batches
+                self._validation = fixed_batches(self.validation_dataset, settings.batch_size, limit)
+            groups = self._validation
+        return evaluate_batches(self.model, groups, self.prepare, self.compute_loss)
+
+    def _validate(self) -> None:
+        progress = self.progress
+        results = progress.validation = {"step": progress.step, **self.evaluate()}
+        if progress.best_loss is None or results["loss"] < progress.best_loss:
+            progress.best_loss, progress.best_step = results["loss"], progress.step
+        self._notify("on_evaluation", results)
+
+    def _finished(self, signals: StopSignals) -> bool:
+        limit = self.settings.max_minutes
+        if signals.received:
+            self.stop("signal")
+        elif self.schedule.max_steps is not None and self.progress.step >= self.schedule.max_steps:
+            self.stop("max_steps")
+        elif limit is not None and self.session_seconds >= 60 * limit:
+            self.stop("max_minutes")
+        return self.stop_reason is not None
+
+    def _count_bad_step(self) -> None:
+        progress = self.progress
+        progress.skipped_steps += 1
+        progress.bad_in_a_row += 1
+        self.notice(f"Passo {progress.step + 1}: a perda ou o gradiente não é um número; passo ignorado.")
+        if progress.bad_in_a_row >= self.settings.max_bad_steps:
+            raise TrainingError(
+                f"O treino divergiu: {progress.bad_in_a_row} passos seguidos sem perda válida, até o passo "
+                f"{progress.step + 1}. Diminua learning_rate (e muon_learning_rate) e continue do último "
+                "ponto de parada com --resume."
+            )
+
+    def _notify(self, event: str, *values: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *values)
+
+    # -- for callbacks ---------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def run_dir(self) -> Path | None:
+        return None if self.settings.run_dir is None else Path(self.settings.run_dir)
+
+    @property
+    def checkpoint_dir(self) -> Path | None:
+        if self.settings.checkpoint_dir is not None:
+            return Path(self.settings.checkpoint_dir)
+        return None if self.run_dir is None else self.run_dir / "checkpoints"
+
+    @property
+    def session_seconds(self) -> float:
+        """Seconds since this call of `train` began to step."""
+        return time.perf_counter() - self._session_start
+
+    def tokens_per_second(self) -> float:
+        """Mean of this session, with everything that happens between the steps."""
+        return (self.progress.tokens - self._session_tokens) / max(self.session_seconds, 1e-9)
+
+    def stop(self, reason: str) -> None:
+        """Let the loop end after this step; the first reason given counts."""
+        self.stop_reason = self.stop_reason or reason
+
+    def notice(self, text: str) -> None:
+        """Tell the user something through the callbacks that speak."""
+        for callback in self.callbacks:
+            callback.on_notice(self, text)
+
+    def save_checkpoint(self) -> Path | None:
+        """Write a checkpoint of this moment and delete old ones; None without a checkpoint folder."""
+        folder = self.checkpoint_dir
+        if folder is None:
+            return None
+        path = checkpoints.checkpoint_path(folder, self.progress.step)
+        state = {
+            "progress": asdict(self.progress),
+            "data": self.stream.state_dict(),
+            "schedule": asdict(self.schedule),
+            "annealing": self._annealing,
+            "compute_dtype": str(self._compute_dtype).removeprefix("torch."),
+            "compiled": is_compiled(self.model),
+            "callbacks": {callback.name: callback.state_dict() for callback in self.callbacks},
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "settings": self.settings.to_dict(),
+        }
+        checkpoints.save_checkpoint(path, self.model, self.optimizers, state)
+        protected = [] if self.schedule.decay_start is None else [self.schedule.decay_start]
+        checkpoints.prune_checkpoints(folder, self.settings.keep_checkpoints, protected)
+        return path
+
+    # -- setting up ------------------------------------------------------------------------------------------
+
+    def _build_optimizers(self) -> Optimizers:
+        if self._optimizer is not None:
+            return Optimizers([self._optimizer])
+        return build_optimizer(self.model, self.settings, self._matrix_blocks)
+
+    def _resume(self, resume: bool | str | Path) -> dict[str, Any]:
+        """Load the checkpoint that `resume` asks for; {} for a fresh start."""
+        self.progress = Progress()
+        if not resume:
+            return {}
+        if isinstance(resume, bool):
+            if self.checkpoint_dir is None:
+                raise ConfigError("Para continuar um treino, diga a pasta: checkpoint_dir ou run_dir.")
+            path = checkpoints.latest_checkpoint(self.checkpoint_dir, self.notice)
+            if path is None:
+                self.notice("Nenhum ponto de parada encontrado; começo do início.")
+                return {}
+        else:
+            path = Path(resume)
+        saved = checkpoints.load_checkpoint(path, self.model, self.optimizers)
+        self.progress = Progress(**saved["progress"])
+        self.stream.load_state_dict(saved["data"])
+        if self.scheduler is not None and saved["scheduler"] is not None:
+            self.scheduler.load_state_dict(saved["scheduler"])
+            for group, rate in zip(self.optimizers.param_groups, self.scheduler.get_last_lr(), strict=True):
+                group["lr"] = rate
+        for callback in self.callbacks:
+            if callback.name in saved["callbacks"]:
+                callback.load_state_dict(saved["callbacks"][callback.name])
+        self.notice(f"Continuo do passo {self.progress.step} ({path.name}).")
+        return saved
+
+    def _set_schedule(self, saved: dict[str, Any], decay_now: int | None, asked_steps: int | None) -> None:
+        """The schedule of the settings; or a decay from here; or the decay that an interrupted run was in."""
+        settings = self.settings
+        self._annealing = decay_now is not None or (bool(saved.get("annealing")) and asked_steps is None)
+        if self._annealing and decay_now is None:
+            self.schedule = Schedule(**saved["schedule"])
+            return
+        max_steps = settings.max_steps or self._steps_of_epochs()
+        decay_steps = settings.decay_steps
+        if decay_now is not None:
+            max_steps, decay_steps = self.progress.step + decay_now, decay_now
+        elif decay_steps is None:
+            decay_steps = round((max_steps or 0) * settings.decay_fraction)
+        self.schedule = Schedule(
+            kind="wsd" if decay_now is not None else settings.schedule,
+            warmup_steps=settings.warmup_steps,
+            max_steps=max_steps,
+            decay_steps=decay_steps,
+            decay_shape=settings.decay_shape,
+            min_ratio=settings.min_learning_rate_ratio,
+        )
+
+    def _steps_of_epochs(self) -> int | None:
+        batches, epochs = num_batches(self.stream), self.settings.epochs
+        if batches is None or epochs is None:
+            return None
+        return math.ceil(batches * epochs / self.settings.gradient_accumulation_steps)
+
+    def _choose_numerics(
+        self, batches: Iterator[Mapping[str, Any]], saved: dict[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Number format and compilation: as set, else measured; a resumed run keeps what it began with."""
+        precision, mode = self.settings.precision, self.settings.compile_mode
+        if saved:
+            precision = saved["compute_dtype"] if precision == "auto" else precision
+            mode = ("on" if saved["compiled"] else "off") if mode == "auto" else mode
+        self._compute_dtype = choose_compute_dtype(self.model, precision, self.device)
+        if hasattr(self.model, "compute_dtype"):
+            self.model.compute_dtype = self._compute_dtype
+        if mode == "off":
+            return batches
+        first = next(batches, None)
+        if first is None:
+            return batches
+
+        def run() -> None:
+            with torch.random.fork_rng():
+                self.compute_loss(self.prepare(first))[0].backward()
+            self.optimizers.zero_grad()
+
+        self.model.train()
+        compile_if_faster(self.model, mode, run, self.notice)
+        return itertools.chain([first], batches)
