@@ -17,7 +17,6 @@ from lunagpt.data.units import UnitOrder, cut_units
 from lunagpt.errors import DataError
 
 IGNORED = -100
-DEFAULT_CACHE = Path("~/.cache/lunagpt/tokens")
 
 # Rows that are packed together. More rows fill better (one row of a block stays part empty) and mix better;
 # fewer cost less to rebuild on resuming.
@@ -104,7 +103,7 @@ class PackedDataset:
         rank: number of this process among `world_size`; every batch of the whole is split evenly, in order.
         world_size: number of processes.
         root: folder to which the paths are relative.
-        cache_dir: folder of the tokenised sources.
+        cache_dir: folder of the tokenised sources; see `tokenize_source`.
 
     Raises:
         DataError: a source cannot be read, or nothing of it fits into a row.
@@ -122,7 +121,7 @@ class PackedDataset:
         rank: int = 0,
         world_size: int = 1,
         root: str | Path | None = None,
-        cache_dir: str | Path = DEFAULT_CACHE,
+        cache_dir: str | Path | None = None,
     ) -> None:
         if not 0 <= rank < world_size:
             raise ValueError(f"rank {rank} is not below world_size {world_size}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,8 +12,7 @@ from lunagpt.data.grounding_format import NO_ANSWER, cite, format_evidence
 
 PARTS = ("article", "questions", "summary", "grounded")
 
-# Ways in which people ask for a whole subject; {title} keeps its capital inside a sentence because most
-# titles are names, and a lower-case variant covers the rest.
+# Ways in which people ask for a whole subject.
 _SUMMARY_REQUESTS = (
     "Fale sobre {title}.",
     "me fala um pouco sobre {title}",
@@ -20,7 +20,6 @@ _SUMMARY_REQUESTS = (
     "Você pode me explicar {title}?",
     "Explique em poucas palavras: {title}.",
     "Quero saber mais sobre {title}",
-    "{title}: do que se trata?",
 )
 _NEIGHBOURS = 24
 _GROUNDED_PER_ARTICLE = 2
@@ -60,7 +59,7 @@ class ArticleReader:
         if "questions" in self._parts:
             yield from _closed_book(pairs, choose)
         if "summary" in self._parts and text:
-            request = choose.choice(_SUMMARY_REQUESTS).format(title=title)
+            request = choose.choice(_SUMMARY_REQUESTS).format(title=_within_sentence(title, text))
             yield _dialogue([(request, text.split("\n\n")[0])])
         if "grounded" in self._parts and text:
             article = {"title": title, "content": text, "area": str(row.get("area") or "")}
@@ -98,3 +97,9 @@ def _dialogue(pairs: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
         messages.append({"role": "user", "content": question})
         messages.append({"role": "assistant", "content": answer})
     return messages
+
+
+def _within_sentence(title: str, text: str) -> str:
+    """The title as it is written inside a sentence: a common noun loses its capital, a name keeps it."""
+    lowered = title[:1].lower() + title[1:]
+    return lowered if re.search(rf"\b{re.escape(lowered)}", text) else title

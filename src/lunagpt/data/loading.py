@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 import numpy as np
 
-from lunagpt.data.dataset import DEFAULT_CACHE, IGNORED, PackedDataset
+from lunagpt.data.dataset import IGNORED, PackedDataset
 from lunagpt.data.readers import SUPPORTED
 from lunagpt.data.sources import SourceSpec
 from lunagpt.data.token_cache import DataTokenizer, tokenize_source
@@ -47,7 +47,7 @@ class Dataset(Sequence[Item]):
         tokenizer: see `DataTokenizer`.
         max_length: most tokens of an example: longer texts give several examples, longer dialogues end
             after the last answer that fits. No limit if None.
-        cache_dir: folder of the tokenised sources.
+        cache_dir: folder of the tokenised sources; see `tokenize_source`.
 
     Raises:
         DataError: the source cannot be read or nothing of it is usable.
@@ -58,7 +58,7 @@ class Dataset(Sequence[Item]):
         spec: SourceSpec,
         tokenizer: DataTokenizer,
         max_length: int | None = None,
-        cache_dir: str | Path = DEFAULT_CACHE,
+        cache_dir: str | Path | None = None,
     ) -> None:
         self.spec, self.tokenizer, self.max_length, self._cache_dir = spec, tokenizer, max_length, cache_dir
         self._source = tokenize_source(spec, tokenizer, cache_dir=cache_dir)
@@ -131,7 +131,7 @@ class DataLoader:
         tokenizer: DataTokenizer | None = None,
         max_length: int | None = None,
         format: Format = "auto",
-        cache_dir: str | Path = DEFAULT_CACHE,
+        cache_dir: str | Path | None = None,
     ) -> Dataset:
         """Load dialogues, instructions, question–answer pairs or texts.
 
@@ -142,7 +142,7 @@ class DataLoader:
             max_length: most tokens of an example; see `Dataset`.
             format: ``auto`` goes by the columns; ``text`` or ``dialogue`` (``instruction``, ``qa``) keeps
                 only that kind.
-            cache_dir: where the tokens are kept for the next time.
+            cache_dir: folder of the tokens, kept for the next time; see `tokenize_source`.
 
         Raises:
             DataError: nothing is there, the format is unknown, or no row is usable.

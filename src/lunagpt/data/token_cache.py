@@ -21,6 +21,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import platformdirs
 
 from lunagpt.data.examples import DialogueExample, Example
 from lunagpt.data.readers import ReadReport
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 # Raise it whenever the readers give other examples or the files another layout: old caches are then left
 # unused.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _BATCH_EXAMPLES = 512
 
@@ -97,11 +98,16 @@ class TokenizedSource:
         return len(self.offsets) - 1
 
 
+def default_cache_dir() -> Path:
+    """Where tokenised sources are kept unless told otherwise: the user's cache folder."""
+    return platformdirs.user_cache_path("lunagpt") / "tokens"
+
+
 def tokenize_source(
     spec: SourceSpec,
     tokenizer: DataTokenizer,
     *,
-    cache_dir: str | Path,
+    cache_dir: str | Path | None = None,
     root: str | Path | None = None,
 ) -> TokenizedSource:
     """Tokens of a source, from the cache if it has them.
@@ -109,16 +115,23 @@ def tokenize_source(
     Args:
         spec: the source.
         tokenizer: the tokenizer.
-        cache_dir: folder of all caches; created if missing.
+        cache_dir: folder of all caches, created if missing; by default `default_cache_dir`.
         root: folder to which the source's paths are relative.
 
     Raises:
         DataError: the files are missing, unreadable or have no usable row.
     """
     key = _content_key(spec, tokenizer, root)
-    folder = Path(cache_dir).expanduser() / f"{_slug(spec.label)}-{key[:16]}"
+    base = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
+    folder = base / f"{_slug(spec.label)}-{key[:16]}"
     if not (folder / "info.json").exists():
-        _build(spec, tokenizer, root, folder, key)
+        try:
+            _build(spec, tokenizer, root, folder, key)
+        except OSError as error:
+            raise DataError(
+                f'Não consegui gravar os tokens de "{spec.label}" em "{folder}": {error}. '
+                "Libere espaço ou indique outra pasta em cache_dir."
+            ) from error
     return _open(spec, folder, key)
 
 

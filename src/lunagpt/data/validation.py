@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lunagpt.config.sections import DataSource
-from lunagpt.data.dataset import DEFAULT_CACHE, Batch, RowWriter, Unit
+from lunagpt.data.dataset import Batch, RowWriter, Unit
 from lunagpt.data.packing import pack_best_fit
 from lunagpt.data.sources import parse_sources
 from lunagpt.data.token_cache import DataTokenizer, tokenize_source
@@ -32,7 +32,7 @@ class ValidationSet:
         max_tokens: at most about this many slots of each group (whole units, drawn by a fixed permutation);
             all if None.
         root: folder to which the paths are relative.
-        cache_dir: folder of the tokenised sources.
+        cache_dir: folder of the tokenised sources; see `tokenize_source`.
 
     Raises:
         DataError: a source cannot be read, or nothing of it fits into a row.
@@ -47,7 +47,7 @@ class ValidationSet:
         batch_size: int = 8,
         max_tokens: int | None = None,
         root: str | Path | None = None,
-        cache_dir: str | Path = DEFAULT_CACHE,
+        cache_dir: str | Path | None = None,
     ) -> None:
         specs = parse_sources(sources)
         tokenized = [tokenize_source(spec, tokenizer, cache_dir=cache_dir, root=root) for spec in specs]
