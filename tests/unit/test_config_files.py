@@ -137,6 +137,12 @@ def test_yaml_scalars_are_those_of_version_1_2(scalar: str, value: Any) -> None:
     assert type(parse_yaml(f"chave: {scalar}")["chave"]) is type(value)
 
 
+def test_a_single_value_can_be_named_and_reused() -> None:
+    assert parse_yaml("a: &x 'ção'\nb: [*x, *x]") == {"a": "ção", "b": ["ção", "ção"]}
+    with pytest.raises(ConfigError, match="linha 1"):
+        parse_yaml("a: *sem_dono")
+
+
 def test_yaml_keys_are_texts() -> None:
     assert parse_yaml("{no: 1, 12: 2, null: 3}") == {"no": 1, "12": 2, "null": 3}
 
@@ -163,7 +169,7 @@ def test_the_field_decides_what_a_doubtful_spelling_means(tmp_path: Path) -> Non
         ("a: 1\nb: [1,\n", ["linha"]),
         ("a:\n\t- 1", ["linha 2", "tabulações"]),
         ("rag:\n  enabled: true\n  enabled: no\n", ['linha 3 a chave "enabled" aparece outra vez']),
-        ("a: &x [1, 2]\nb: *x\n", ["linha 2", "apelido"]),
+        ("a: &x [1, 2]\nb: *x\n", ["linha 2", "apelido (*x)"]),
         ("[a]: 1", ["linha 1", "grupo no lugar de uma chave"]),
         ("a: !!python/object/apply:os.system ['true']", ["linha 1"]),
         ("a: !!int muito", ["não combina"]),

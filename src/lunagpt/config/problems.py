@@ -138,6 +138,8 @@ def _expected_type(annotation: Any) -> str:
         return " ou ".join(_expected_type(option) for option in options)
     if origin is list:
         return "uma lista em que cada item é " + _expected_type(options[0])
+    if origin is tuple:
+        return f"uma lista de {len(options)} itens"
     if _section_of(annotation) is not None or origin is dict:
         return "um grupo de chaves e valores"
     simple = {
@@ -147,7 +149,7 @@ def _expected_type(annotation: Any) -> str:
         str: "um texto",
         type(None): "null",
     }
-    return simple[annotation]
+    return simple.get(annotation, "um valor de outro tipo")
 
 
 def _show(value: Any) -> str:

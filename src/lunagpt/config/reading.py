@@ -104,7 +104,8 @@ def parse_yaml(text: str) -> Any:
 
     `no`, `off`, `12:30`, `010` and `2024-01-01` stay texts and `1e-4` is a number. A field that wants a
     boolean still understands `no` and `off`, and one that wants an integer reads `010` as 10: the field
-    decides, not the spelling. Repeated keys and aliases (`*name`, which can blow up) are refused.
+    decides, not the spelling. Refused are repeated keys, and aliases (`*name`) of lists and groups, which a
+    few lines can multiply into millions; an alias of a single value is fine.
 
     Raises:
         ConfigError: with line and column.
@@ -152,8 +153,13 @@ class _Yaml12Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            line = self.peek_event().start_mark.line + 1
-            raise ConfigError(f"na linha {line} há um apelido (*nome). Escreva o valor por extenso.")
+            event = self.peek_event()
+            if not isinstance(self.anchors.get(event.anchor), yaml.ScalarNode | None):
+                line = event.start_mark.line + 1
+                raise ConfigError(
+                    f"na linha {line} há um apelido (*{event.anchor}) para uma lista ou um grupo. "
+                    "Escreva-os por extenso."
+                )
         return super().compose_node(parent, index)
 
     def construct_group(self, node: Any) -> dict[str, Any]:

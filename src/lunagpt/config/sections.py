@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -181,21 +181,35 @@ class CurriculumConfig(Section):
 class DataSource(Section):
     """One entry of `data.sources`: files that are read alike, and how much of the mixture they make up.
 
-    `where` keeps rows whose column has one of the values, `exclude` drops them. `sample_by` names a column
-    whose values are drawn equally often (e.g. a template's family); `sample_cap` bounds the rows per value.
+    `where` keeps rows whose column fits a condition, `exclude` drops them; a condition is a value, a list of
+    values or a span ``{min: …, max: …}``. `sample_by` names a column whose values are drawn equally often
+    (e.g. a template's family); `sample_cap` bounds the rows per value.
     """
 
     path: str | list[str] = Field(description="Arquivo, lista de arquivos ou padrão como pasta/*.parquet.")
     name: str | None = Field(None, description="Nome nos registros; vazio usa o do arquivo.")
     weight: float = Field(1.0, gt=0, description="Peso na mistura, em relação às outras fontes.")
     kind: Literal["auto", "text", "dialogue"] = Field("auto", description="Texto corrido ou diálogo.")
-    where: dict[str, str | list[str]] = Field(default_factory=dict, description="Colunas e valores aceitos.")
-    exclude: dict[str, str | list[str]] = Field(
-        default_factory=dict, description="Colunas e valores recusados."
-    )
+    where: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores aceitos.")
+    exclude: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores recusados.")
+    reject: str | None = Field(None, description="Expressão regular de respostas que são recusadas.")
+    fraction: float = Field(1.0, gt=0, le=1, description="Parte das linhas que entra, sempre as mesmas.")
     sample_by: str | None = Field(None, description="Coluna cujos valores são sorteados por igual.")
     sample_cap: int | None = Field(None, ge=1, description="Máximo de linhas por valor de sample_by.")
     max_repeat: float | None = Field(None, gt=0, description="Máximo de vezes que a fonte é repetida.")
+    loss_on: Literal["assistant", "all"] = Field(
+        "assistant", description="O que se aprende dos diálogos: só as respostas ou tudo."
+    )
+    thinking: bool = Field(True, description="Mantém o raciocínio que antecede as respostas.")
+    parts: list[Literal["article", "questions", "summary", "grounded"]] = Field(
+        default=["article", "questions", "summary", "grounded"],
+        min_length=1,
+        description="Exemplos que um verbete de enciclopédia dá.",
+    )
+    unify_evidence: bool = Field(
+        False, description="Reescreve trechos e perguntas no formato único de consulta."
+    )
+    persona_prompt: bool = Field(False, description="Põe a persona da linha numa mensagem de sistema.")
 
 
 class DataConfig(Section):
