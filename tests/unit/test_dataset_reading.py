@@ -214,6 +214,9 @@ def test_kind_reject_cap_and_fraction(tmp_path: Path) -> None:
     kept = examples(path, kind="dialogue", reject=r"\bNOME\b")
     assert len(kept) == 300
     assert not any("nome" in turns(example)[1][1] for example in kept)
+    with pytest.raises(DataError, match="recusaram"):
+        examples(path, kind="dialogue", reject_user="^qual O")
+    assert len(examples(path, kind="dialogue", reject_user="resposta")) == 400
     assert len(examples(path, kind="dialogue", sample_by="t", sample_cap=7)) == 14
     some = examples(path, fraction=0.25)
     assert 60 < len(some) < 140

@@ -28,7 +28,10 @@ class SourceSpec(DataSource):
     where: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores aceitos.")
     exclude: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores recusados.")
     reject: str | None = Field(
-        None, description="Expressão regular: respostas em que ela ocorre são recusadas."
+        None, description="Expressão regular: diálogos com uma resposta em que ela ocorre são recusados."
+    )
+    reject_user: str | None = Field(
+        None, description="Expressão regular: diálogos com uma pergunta em que ela ocorre são recusados."
     )
     fraction: float = Field(1.0, gt=0, le=1, description="Parte das linhas que entra, sempre as mesmas.")
     loss_on: Literal["assistant", "all"] = Field(
@@ -45,7 +48,7 @@ class SourceSpec(DataSource):
     )
     persona_prompt: bool = Field(False, description="Põe a persona da linha numa mensagem de sistema.")
 
-    @field_validator("reject")
+    @field_validator("reject", "reject_user")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
         if value is not None:
@@ -114,7 +117,8 @@ def read_examples(
     """
     report = report if report is not None else ReadReport()
     build = ExampleBuilder(spec.parts, unify_evidence=spec.unify_evidence, persona_prompt=spec.persona_prompt)
-    rejected = re.compile(spec.reject, re.IGNORECASE) if spec.reject else None
+    patterns = {"assistant": spec.reject, "user": spec.reject_user}
+    rejected = {role: re.compile(text, re.IGNORECASE) for role, text in patterns.items() if text}
     kept_of_group: dict[str, int] = {}
     for path in source_files(spec, root):
         for place, row in read_rows(path, report):
@@ -161,13 +165,11 @@ def _holds(condition: Any, value: Any) -> bool:
     return bool(value == condition)
 
 
-def _wanted(spec: SourceSpec, example: Example, rejected: re.Pattern[str] | None) -> bool:
-    if isinstance(example, DialogueExample):
-        if spec.kind == "text":
-            return False
-        return rejected is None or not any(
-            rejected.search(message["content"])
-            for message in example.messages
-            if message["role"] == "assistant"
-        )
-    return spec.kind != "dialogue"
+def _wanted(spec: SourceSpec, example: Example, rejected: Mapping[str, re.Pattern[str]]) -> bool:
+    if not isinstance(example, DialogueExample):
+        return spec.kind != "dialogue"
+    return spec.kind != "text" and not any(
+        rejected[message["role"]].search(message["content"])
+        for message in example.messages
+        if message["role"] in rejected
+    )
