@@ -1,9 +1,8 @@
 """How fast training batches come: `PackedDataset` against tokenising on the fly with a torch DataLoader.
 
 Both read the same dialogues and texts and give rows of 1,024 tokens. The peer is what training scripts
-usually
-has: an IterableDataset that reads JSONL, shuffles through a buffer, tokenises row by row and pads each
-dialogue or cuts a running stream of text. Counted are tokens that are not padding. `PackedDataset` also pays
+usually have: an IterableDataset that reads JSONL, shuffles through a buffer, tokenises row by row and pads
+each dialogue or cuts a running stream of text. Counted are tokens that are not padding. `PackedDataset` also pays
 once to tokenise; the report says after how many passes that has paid off.
 
     python benchmarks/data_throughput.py [--tokens 2000000] [--seed 0]
@@ -139,7 +138,7 @@ def on_the_fly(files: dict[str, Path], tokenizer: Any, seed: int) -> Any:
     """The peer: rows of token ids, dialogues one a row, texts as a stream cut into rows."""
     from torch.utils.data import IterableDataset
 
-    class OnTheFly(IterableDataset):  # type: ignore[type-arg]
+    class OnTheFly(IterableDataset):
         def __iter__(self) -> Iterator[list[int]]:
             draw = random.Random(seed)
             buffers = {name: self._shuffled(path, draw) for name, path in files.items()}
