@@ -2,8 +2,8 @@
 
 Both read the same dialogues and texts and give rows of 1,024 tokens. The peer is what training scripts
 usually have: an IterableDataset that reads JSONL, shuffles through a buffer, tokenises row by row and pads
-each dialogue or cuts a running stream of text. Counted are tokens that are not padding. `PackedDataset` also pays
-once to tokenise; the report says after how many passes that has paid off.
+each dialogue or cuts a running stream of text. Counted are tokens that are not padding. `PackedDataset` also
+pays once to tokenise; the report says after how many passes that has paid off.
 
     python benchmarks/data_throughput.py [--tokens 2000000] [--seed 0]
 """

@@ -23,7 +23,6 @@ IGNORED = -100
 _BLOCK_ROWS = 128
 _STATE_VERSION = 1
 
-
 # A unit of a row: number of the source, position of the first token, slots.
 Unit = tuple[int, int, int]
 
@@ -187,8 +186,7 @@ class PackedDataset:
         }
 
     def sizes(self) -> dict[str, dict[str, int]]:
-        """For every source: examples, tokens in the cache, slots of one epoch, and dialogues that did not
-        fit."""
+        """For every source: examples, tokens in the cache, slots of an epoch, dialogues that did not fit."""
         return {
             spec.label: {
                 "examples": len(self.tokenized[i]),
@@ -200,10 +198,9 @@ class PackedDataset:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the stream as JSON values: counters at the beginning of the block, and rows used of
-        it.
+        """The place in the stream as JSON values, the same on every rank.
 
-        It is the same on every rank.
+        It holds the counters at the beginning of the current block, and how many rows of it are used.
         """
         return {
             "version": _STATE_VERSION,
@@ -262,8 +259,7 @@ class PackedDataset:
     def _fill_block(self) -> None:
         """Choose the units of the block that begins at the counters, and pack them into shuffled rows."""
         cursors, produced = list(self._cursors), self._produced.copy()
-        # What a source has produced per weight: the least is next, so that shares of the tokens approach
-        # the weights.
+        # Tokens produced per weight: the least is next, so that shares of the tokens approach the weights.
         served = produced / self._weights
         for index, limit in enumerate(self._limits):
             if cursors[index] >= limit:

@@ -45,8 +45,7 @@ class ArticleReader:
         self._neighbours: deque[dict[str, str]] = deque(maxlen=_NEIGHBOURS)
 
     def __call__(self, row: Mapping[str, Any]) -> Iterator[str | list[dict[str, str]]]:
-        """Yield the examples of an article row (``title``, ``text``, ``qa``; ``id`` and ``area`` if
-        present)."""
+        """Yield the examples of a row with ``title``, ``text``, ``qa`` and, if present, ``id``, ``area``."""
         title, text = str(row["title"]).strip(), str(row.get("text") or "").strip()
         pairs = [
             (str(pair["q"]).strip(), str(pair["a"]).strip())

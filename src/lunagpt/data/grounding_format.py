@@ -1,5 +1,4 @@
-"""How evidence is laid out in front of a question: the one convention shared by training data, chat and
-retrieval.
+"""How evidence is laid out in front of a question: one convention for training data, chat and retrieval.
 
 A grounded question reads::
 
@@ -74,9 +73,8 @@ def unify_grounded_turns(question: str, answer: str) -> tuple[str, str]:
     """Bring a question with evidence written in another known layout, and its answer, to `format_evidence`'s.
 
     Known layouts: ``Contexto:`` with one passage and a bare span as answer (the citation is added, the span
-        gets a capital and a full stop), ``Documentos:`` followed by an instruction line, and passages ``[1]
-        …`` with nothing before them and the question after a blank line. Any other text comes back
-        unchanged.
+    gets a capital and a full stop), ``Documentos:`` with an instruction after the question, and passages
+    ``[1] …`` with nothing before them and the question after a blank line. Other text comes back unchanged.
     """
     if match := _CONTEXT_PROMPT.match(question):
         passage = {"content": match["evidence"]}

@@ -36,8 +36,7 @@ class Item(TypedDict):
 
 
 class Dataset(Sequence[Item]):
-    """The examples of one source, in the order of its files: `len`, `[i]`, iteration; or packed, with
-    `packed`.
+    """The examples of one source, in the order of its files: `len`, `[i]`, iteration; or see `packed`.
 
     Labels stand for the token at their own place (not the next one), as transformers and torch data loaders
     expect.

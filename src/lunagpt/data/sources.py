@@ -157,9 +157,10 @@ def _passes(spec: SourceSpec, row: Mapping[str, Any], place: str) -> bool:
 def _holds(condition: Any, value: Any) -> bool:
     if isinstance(condition, dict):
         low, high = condition.get("min"), condition.get("max")
-        if value is None:
+        try:
+            return (low is None or value >= low) and (high is None or value <= high)
+        except TypeError:  # no value, or one of another type: it lies in no span
             return False
-        return (low is None or value >= low) and (high is None or value <= high)
     if isinstance(condition, list):
         return value in condition
     return bool(value == condition)

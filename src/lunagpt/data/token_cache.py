@@ -1,10 +1,9 @@
 """Tokenised sources on disk: each source is tokenised once and read through memory maps ever after.
 
 A cache folder holds flat files: ``tokens.bin`` (uint16, or uint32 for vocabularies above 65,536),
-    ``mask.bin`` (uint8, 1 where a token belongs to an answer; only if the source has dialogues),
-    ``offsets.npy`` (int64, E + 1 ends), ``dialogue.npy`` (bool, E), ``group.npy`` (int32, E) and
-    ``info.json``. Its name carries a hash of everything the content depends on: the tokenizer, the files'
-    bytes and the source's options.
+``mask.bin`` (uint8, 1 where a token belongs to an answer; only if the source has dialogues), ``offsets.npy``
+(int64, E + 1 ends), ``dialogue.npy`` (bool, E), ``group.npy`` (int32, E) and ``info.json``. Its name carries
+a hash of everything the content depends on: the tokenizer, the files' bytes and the source's options.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ from lunagpt.files import atomic_directory, sha256_file
 
 logger = logging.getLogger(__name__)
 
-# Raise it whenever the readers give other examples or the files another layout: old caches are then left
-# unused.
+# Raise it whenever the readers give other examples or the files another layout: old caches stay unused then.
 FORMAT_VERSION = 2
 
 _BATCH_EXAMPLES = 512

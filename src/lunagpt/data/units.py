@@ -1,5 +1,4 @@
-"""Examples → units: the pieces, at most one row long, that packing deals with, and the order in which they
-come.
+"""Examples → units: the pieces, at most one row long, that are packed, and the order in which they come.
 
 A unit of n slots covers n + 1 tokens: inputs are the first n, labels the last n. So a document of L tokens
 fills L - 1 slots and nothing is ever predicted from another document.
@@ -88,7 +87,7 @@ class UnitOrder:
 
     Every epoch is a permutation drawn from (seed, source name, epoch). With several groups, units are drawn
     from the groups in turn, each group passing through its own permutations: a group of ten rows weighs as
-        much as one of a thousand. Position k alone decides, so a position is all that has to be saved.
+    much as one of a thousand. Position k alone decides, so a position is all that has to be saved.
     """
 
     def __init__(self, units: Units, name: str, seed: int) -> None:
