@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lunagpt.config.reading import read_settings
 from lunagpt.data import DataLoader, PackedDataset, SourceSpec, ValidationSet
+from lunagpt.data.sources import parse_sources
 from lunagpt.data.token_cache import tokenize_source
 from lunagpt.errors import DataError
 from lunagpt.tokenizer import LunaTokenizer
@@ -203,3 +205,21 @@ def test_validation_is_fixed_complete_and_grouped(
     for group in small.groups:
         slots = sum(int((batch["input_ids"] != 0).sum()) for batch in small.batches(group))
         assert 200 <= slots <= 264
+
+
+MIXTURES = sorted(Path(__file__).parents[2].glob("configs/treino/*.yaml"))
+
+
+@pytest.mark.parametrize("path", MIXTURES, ids=[path.stem for path in MIXTURES])
+def test_shipped_mixtures_are_valid_and_train_on_no_held_out_row(path: Path) -> None:
+    content = read_settings(path)
+    sources = parse_sources(content["sources"])
+    assert sum(source.weight for source in sources) == pytest.approx(100)
+    for source in sources:
+        for pattern in source.patterns:
+            assert not pattern.startswith(("eval/", "pretrain/valid", "sft/valid"))
+            if pattern.startswith("luna/"):
+                assert source.where["split"] == "train"
+    for source in parse_sources(content["validation"]):
+        for pattern in source.patterns:
+            assert source.where.get("split") == "valid" or "/valid-" in pattern

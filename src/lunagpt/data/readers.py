@@ -39,7 +39,7 @@ class ReadReport:
     messages: list[str] = field(default_factory=list)
 
     def add_broken(self, place: str, reason: str) -> None:
-        """Count a broken row; only the first reasons are kept and logged: a bad file must not flood the log."""
+        """Count a broken row; only the first reasons are kept and logged, lest a bad file flood the log."""
         self.broken += 1
         if len(self.messages) < _MESSAGES_KEPT:
             message = f"{place}: {reason}"
