@@ -46,7 +46,7 @@ bench: $(VENV)/.pronto-test
 
 clean:
 	@rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
-	@find src tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.criado:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
