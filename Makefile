@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOG := $(VENV)/instalacao.log
 # As medições que não pedem dados de fora do repositório; as outras dizem no começo do arquivo o que pedem.
-BENCHMARKS := $(sort $(wildcard benchmarks/model_*.py))
+BENCHMARKS := $(sort $(wildcard benchmarks/data_*.py benchmarks/model_*.py))
 
 # O primeiro Python que serve; se nenhum servir, python3, para que a mensagem de erro diga a versão dele.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
