@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -15,38 +15,13 @@ from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowE
 from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
 from lunagpt.errors import DataError
 
-Part = Literal["article", "questions", "summary", "grounded"]
-
 
 class SourceSpec(DataSource):
-    """One entry of `data.sources` with everything the data path understands.
+    """One entry of `data.sources`, checked and named."""
 
-    Beside the keys of `DataSource`: conditions of `where` and `exclude` may also be a number, a list, or a
-    span ``{min: …, max: …}``.
-    """
-
-    where: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores aceitos.")
-    exclude: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores recusados.")
-    reject: str | None = Field(
-        None, description="Expressão regular: diálogos com uma resposta em que ela ocorre são recusados."
-    )
     reject_user: str | None = Field(
         None, description="Expressão regular: diálogos com uma pergunta em que ela ocorre são recusados."
     )
-    fraction: float = Field(1.0, gt=0, le=1, description="Parte das linhas que entra, sempre as mesmas.")
-    loss_on: Literal["assistant", "all"] = Field(
-        "assistant", description="O que se aprende dos diálogos: só as respostas ou tudo."
-    )
-    thinking: bool = Field(True, description="Mantém o raciocínio que antecede as respostas.")
-    parts: list[Part] = Field(
-        default=["article", "questions", "summary", "grounded"],
-        min_length=1,
-        description="Exemplos que um verbete de enciclopédia dá.",
-    )
-    unify_evidence: bool = Field(
-        False, description="Reescreve trechos e perguntas no formato único de consulta."
-    )
-    persona_prompt: bool = Field(False, description="Põe a persona da linha numa mensagem de sistema.")
 
     @field_validator("reject", "reject_user")
     @classmethod
