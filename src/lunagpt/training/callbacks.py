@@ -140,12 +140,18 @@ class SampleCallback(Callback):
             return
         texts = []
         model.eval()
-        # Generation has other shapes than training: compiled layers would compile anew for each of them.
-        with torch.random.fork_rng(), torch.compiler.set_stance("force_eager"):
-            for prompt in trainer.settings.sample_prompts:
-                answer = model.generate_text(prompt, max_length=128, temperature=0.7, seed=0)
-                texts.append(f"> {prompt}\n{answer}\n")
-        model.train()
+        try:
+            # Generation has other shapes than training: compiled layers would compile anew for each of them.
+            with torch.random.fork_rng(), torch.compiler.set_stance("force_eager"):
+                for prompt in trainer.settings.sample_prompts:
+                    answer = model.generate_text(prompt, max_length=128, temperature=0.7, seed=0)
+                    texts.append(f"> {prompt}\n{answer}\n")
+        except Exception as error:  # hours of training must not end because a sample could not be drawn
+            trainer.notice(
+                f"Não consegui gerar as amostras ({type(error).__name__}: {error}); o treino segue."
+            )
+        finally:
+            model.train()
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "samples.txt").open("a", encoding="utf-8") as stream:
             stream.write(

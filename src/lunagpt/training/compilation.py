@@ -1,6 +1,4 @@
-"""torch.compile where it pays: tried on the model's loss, measured against the plain path, kept only if
-faster.
-"""
+"""torch.compile where it pays: tried on the model's layers, measured against the plain path, kept if faster."""
 
 from __future__ import annotations
 
@@ -14,21 +12,19 @@ WORTHWHILE = 1.05  # compiled code must win by more than the noise of the measur
 
 
 def compile_layers(model: nn.Module) -> None:
-    """Compile each of the model's `layers` in place (all share one compiled body), or the whole if it has
-    none.
-    """
-    for module in _parts(model):
+    """Compile each of the model's `layers` in place; layers of one kind share one compiled body."""
+    for module in _layers(model):
         module.compile(dynamic=False)
 
 
 def restore_layers(model: nn.Module) -> None:
     """Undo `compile_layers`."""
-    for module in _parts(model):
+    for module in _layers(model):
         module._compiled_call_impl = None  # what Module.compile sets; torch has no public way back
 
 
 def is_compiled(model: nn.Module) -> bool:
-    return any(getattr(module, "_compiled_call_impl", None) is not None for module in _parts(model))
+    return any(getattr(module, "_compiled_call_impl", None) is not None for module in _layers(model))
 
 
 def compile_if_faster(
@@ -40,35 +36,35 @@ def compile_if_faster(
         run: one forward and backward pass on real data; it must clean up after itself.
         notice: told what was decided and why.
     """
-    if mode == "off":
+    if mode == "off" or not _layers(model):
         return
-    plain = _seconds(run)
+    plain = _seconds(run) if mode == "auto" else None
+    notice("Compilando o modelo com torch.compile; a primeira vez leva alguns minutos.")
     try:
         compile_layers(model)
-        run()  # compiles
-        compiled = _seconds(run)
-    except (
-        Exception
-    ) as error:  # the compiler stack fails in many ways: no C++ compiler, unsupported operation…
+        run()  # the compilation itself
+        compiled = _seconds(run) if mode == "auto" else None
+    except Exception as error:  # the compiler fails in many ways: none installed, an unsupported operation…
         restore_layers(model)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
         notice(f"torch.compile não funciona aqui ({reason}); sigo sem ele.")
         return
-    if mode == "auto" and plain < compiled * WORTHWHILE:
+    if plain is None or compiled is None:
+        notice("torch.compile ligado.")
+        return
+    comparison = f"{compiled:.2f} s contra {plain:.2f} s por passada"
+    if plain < compiled * WORTHWHILE:
         restore_layers(model)
-        notice(
-            f"torch.compile não ajuda aqui ({compiled:.2f} s contra {plain:.2f} s por passada); sigo sem ele."
-        )
+        notice(f"torch.compile não ajuda aqui ({comparison}); sigo sem ele.")
     else:
-        notice(f"torch.compile ligado: {compiled:.2f} s em vez de {plain:.2f} s por passada.")
+        notice(f"torch.compile ligado ({comparison}).")
 
 
-def _parts(model: nn.Module) -> list[nn.Module]:
-    layers = getattr(model, "layers", None)
-    return list(layers) if isinstance(layers, nn.ModuleList) else [model]
+def _layers(model: nn.Module) -> list[nn.Module]:
+    return list(getattr(model, "layers", []))
 
 
-def _seconds(run: Callable[[], None], repetitions: int = 3) -> float:
+def _seconds(run: Callable[[], None], repetitions: int = 2) -> float:
     best = float("inf")
     for _ in range(repetitions):
         start = time.perf_counter()

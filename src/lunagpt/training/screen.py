@@ -46,8 +46,10 @@ class ScreenCallback(Callback):
 
     def on_evaluation(self, trainer: Trainer, results: dict[str, Any]) -> None:
         self._print(f"passo {results['step']} · validação: {describe(results)}")
-        for name, metrics in results.get("groups", {}).items():
-            self._print(f"    {name}: {describe(metrics)}")
+        groups = results.get("groups", {})
+        if len(groups) > 1:
+            for name, metrics in groups.items():
+                self._print(f"    {name}: {describe(metrics)}")
 
     def on_notice(self, trainer: Trainer, text: str) -> None:
         self._print(text)
