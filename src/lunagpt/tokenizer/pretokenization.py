@@ -1,0 +1,96 @@
+"""How text is cut into words before any merge: the same regular expression that llama.cpp calls ``qwen2``.
+
+A merge never crosses the border of a word, so the expression is part of the vocabulary's definition.
+llama.cpp knows a closed list of them by name; using one of those is what lets an exported model tokenise
+exactly as here, without a patch. Of that list ``qwen2`` suits Portuguese best: every digit stands alone
+(arithmetic), and one character that is neither letter nor digit may lead a word, so that the clitics of
+*contou-nos*, *dar-lhe-ei*, *vendê-lo* are whole words (``-nos``, ``-lhe``, ``-ei``, ``-lo``) and never glued
+to the verb. Source: llama.cpp, ``src/llama-vocab.cpp``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from tokenizers import Regex, normalizers, pre_tokenizers
+
+#: Name of the expression in llama.cpp (``tokenizer.ggml.pre`` of a GGUF file).
+LLAMA_CPP_PRE = "qwen2"
+
+#: The expression as llama.cpp writes it: explicit cases instead of ``(?i:...)``, which would fold other
+#: letters too.
+PRE_TOKENIZER_PATTERN = (
+    r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
+    r"|[^\r\n\p{L}\p{N}]?\p{L}+"
+    r"|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+"
+    r"|\s+(?!\S)"
+    r"|\s+"
+)
+
+_BLANK_AND_SPACE = re.compile(r"\s ")
+_SPACE_AFTER_VISIBLE = re.compile(r"(?<=\S) ")
+
+
+def build_normalizer() -> normalizers.Normalizer:
+    """Canonical composition (NFC), the only change that encoding makes to a text.
+
+    llama.cpp does not normalise: whoever hands it text that may be decomposed composes it first.
+    """
+    return normalizers.NFC()
+
+
+def build_split() -> pre_tokenizers.PreTokenizer:
+    """The cut into words alone, still in characters."""
+    return pre_tokenizers.Split(Regex(PRE_TOKENIZER_PATTERN), behavior="isolated")
+
+
+def build_pre_tokenizer() -> pre_tokenizers.PreTokenizer:
+    """The cut into words followed by the mapping of each UTF-8 byte to one printable character."""
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([build_split(), byte_level])
+
+
+class WordCounter:
+    """Counts the words of a stream of texts.
+
+    The expression always puts a border before a space that follows a visible character, and what comes before
+    never changes how it reads on from there. So a text can be cut at these spaces first: counting the lumps
+    costs a dictionary look-up each, and the expression runs once per distinct lump.
+    """
+
+    def __init__(self) -> None:
+        self._split = build_split()
+        self._lumps: Counter[str] = Counter()
+        self._words: Counter[str] = Counter()
+
+    def add(self, text: str) -> None:
+        """Counts one document."""
+        text = unicodedata.normalize("NFC", text)
+        plain = not text.startswith(" ") and _BLANK_AND_SPACE.search(text) is None
+        first, *rest = text.split(" ") if plain else _SPACE_AFTER_VISIBLE.split(text)
+        self._words.update(self._cut(first))
+        self._lumps.update(rest)
+
+    def counts(self) -> Counter[str]:
+        """Occurrences of each word so far."""
+        for lump, count in self._lumps.items():
+            for word in self._cut(" " + lump):
+                self._words[word] += count
+        self._lumps.clear()
+        return self._words
+
+    def _cut(self, text: str) -> Iterator[str]:
+        return (word for word, _ in self._split.pre_tokenize_str(text))
+
+
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """Counts the words of ``texts`` as :func:`build_split` cuts them."""
+    counter = WordCounter()
+    for text in texts:
+        counter.add(text)
+    return counter.counts()
