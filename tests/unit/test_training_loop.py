@@ -56,8 +56,8 @@ def test_learns() -> None:
     assert result["validation"]["loss"] == recorder.results[-1]["loss"]
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adamw", "adam"])
-def test_micro_batches_add_up_to_the_big_batch(optimizer: str) -> None:
+@pytest.mark.parametrize(("optimizer", "workers"), [("muon", 1), ("adamw", 1), ("adam", 1), ("adamw", 2)])
+def test_micro_batches_add_up_to_the_big_batch(optimizer: str, workers: int) -> None:
     """Also when their numbers of targets differ: the loss is a mean over targets, not over micro-batches."""
     data = CountingData(rows=4, masked=0.5)
     parts = [data.batch(i) for i in range(6)]
@@ -68,7 +68,9 @@ def test_micro_batches_add_up_to_the_big_batch(optimizer: str) -> None:
     ]
     options = {"optimizer": optimizer, "max_steps": 3, **QUIET}
     split, whole = TinyModel(dropout=0), TinyModel(dropout=0)
-    Trainer(split, gradient_accumulation_steps=2, **options).train(iter_again(parts))
+    Trainer(split, gradient_accumulation_steps=2, gradient_workers=workers, **options).train(
+        iter_again(parts)
+    )
     Trainer(whole, **options).train(iter_again(wholes))
     for left, right in zip(split.parameters(), whole.parameters(), strict=True):
         assert torch.allclose(left, right, atol=1e-6)

@@ -10,6 +10,7 @@ import torch
 
 from lunagpt.errors import ConfigError
 from lunagpt.training.checkpoints import list_checkpoints
+from lunagpt.training.parallel import keep_freed_memory
 from lunagpt.training.recipe import Recipe, read_recipe
 from lunagpt.training.trainer import Trainer
 
@@ -56,6 +57,7 @@ def train_command(
     """
     from lunagpt.models import LunaModel
 
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     run_dir = Path(run_dir)

@@ -1,4 +1,4 @@
-"""torch.compile where it pays: tried on the model's layers, measured against the plain path, kept if faster."""
+"""torch.compile where it pays: tried on the model's layers, measured, kept only if faster."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Optimizers:
         return [group for part in self.parts for group in part.param_groups]
 
     @property
-    def parameters(self) -> list[Tensor]:
+    def parameters(self) -> list[nn.Parameter]:
         return [param for group in self.param_groups for param in group["params"]]
 
     def scale_lr(self, factor: float) -> None:

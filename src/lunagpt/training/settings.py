@@ -33,6 +33,9 @@ class TrainingSettings(TrainingConfig):
     )
     decay_shape: Literal["linear", "sqrt"] = Field("linear", description="Forma da descida (wsd).")
     max_minutes: float | None = Field(None, gt=0, description="Minutos desta chamada, não do treino inteiro.")
+    gradient_workers: int | None = Field(
+        None, ge=1, description="Micro-lotes calculados ao mesmo tempo na CPU; null usa um por núcleo."
+    )
     max_bad_steps: int = Field(5, ge=1, description="Passos seguidos com perda inválida antes de desistir.")
     run_dir: str | None = Field(None, description="Pasta da execução: registro, curvas, amostras.")
     checkpoint_dir: str | None = Field(None, description="Pasta dos pontos de retomada.")  # type: ignore[assignment]

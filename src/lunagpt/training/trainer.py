@@ -25,6 +25,7 @@ from lunagpt.training.callbacks import Callback, resolve_callbacks
 from lunagpt.training.compilation import compile_if_faster, is_compiled, restore_layers
 from lunagpt.training.evaluation import bits_per_byte, evaluate_batches, fixed_batches
 from lunagpt.training.optim import MatrixBlocks, Optimizers, build_optimizer
+from lunagpt.training.parallel import GradientWorkers
 from lunagpt.training.precision import choose_compute_dtype
 from lunagpt.training.schedule import Schedule
 from lunagpt.training.settings import TrainingSettings
@@ -100,6 +101,7 @@ class Trainer:
         self.stop_reason: str | None = None
         self._asked_callbacks = callbacks
         self._optimizer, self._matrix_blocks = optimizer, matrix_blocks
+        self._workers: GradientWorkers | None = None
         self._validation: dict[str, list[Mapping[str, Any]]] | None = None
 
     # -- what other trainers change --------------------------------------------------------------------------
@@ -157,6 +159,9 @@ class Trainer:
             metrics = self._loop(self._choose_numerics(iter(self.stream), saved))
         finally:
             restore_layers(self.model)
+            if self._workers is not None:
+                self._workers.close()
+                self._workers = None
             for callback in self.callbacks:
                 callback.close()
         progress = self.progress
@@ -205,18 +210,12 @@ class Trainer:
         started = time.perf_counter()
         progress, settings = self.progress, self.settings
         batches = [self.prepare(raw) for raw in micro_batches]
-        targets = sum(num_learned(batch) for batch in batches)
-
-        nats = torch.zeros((), device=self.device)
-        for batch in batches:
-            loss, _ = self.compute_loss(batch)
-            (loss / max(targets, 1)).backward()
-            nats += loss.detach()
+        nats, targets = self._add_gradients(batches)
 
         limit = math.inf if settings.gradient_clipping is None else settings.gradient_clipping
         norm = float(nn.utils.clip_grad_norm_(self.optimizers.parameters, limit))
         lr_factor = self.schedule.multiplier(progress.step)
-        if math.isfinite(norm) and math.isfinite(float(nats)):
+        if math.isfinite(norm) and math.isfinite(nats):
             if self.scheduler is None:
                 self.optimizers.scale_lr(lr_factor)
             self.optimizers.step()
@@ -233,7 +232,7 @@ class Trainer:
             "step": progress.step,
             "tokens": progress.tokens,
             "epoch": self.stream.epoch,
-            "loss": float(nats) / max(targets, 1),
+            "loss": nats / max(targets, 1),
             "lr": self.optimizers.param_groups[0]["lr"],
             "lr_factor": lr_factor,
             "gradient_norm": norm,
@@ -245,6 +244,24 @@ class Trainer:
                 float(nats), sum(batch["num_bytes"] for batch in batches)
             )
         return metrics
+
+    def _add_gradients(self, batches: Sequence[Batch]) -> tuple[float, int]:
+        """Adds the gradient of the mean loss per target; returns the summed loss (nats) and the targets."""
+        targets = sum(num_learned(batch) for batch in batches)
+        scale = 1 / max(targets, 1)
+
+        def loss_of(i: int) -> Tensor:
+            return self.compute_loss(batches[i])[0] * scale
+
+        if self._workers is not None and len(batches) > 1:
+            total = self._workers.add_gradients(self.optimizers.parameters, loss_of, len(batches))
+        else:
+            total = torch.zeros((), device=self.device)
+            for i in range(len(batches)):
+                loss = loss_of(i)
+                loss.backward()
+                total += loss.detach()
+        return float(total) / scale, targets
 
     def evaluate(self, dataset: Any = None, max_batches: int | None = None) -> dict[str, Any]:
         """`loss`, `perplexity`, `tokens`, `bits_per_byte` (where the data set counts bytes) and, for a
@@ -348,6 +365,7 @@ class Trainer:
             "annealing": self._annealing,
             "compute_dtype": str(self._compute_dtype).removeprefix("torch."),
             "compiled": is_compiled(self.model),
+            "gradient_workers": 1 if self._workers is None else self._workers.num_workers,
             "callbacks": {callback.name: callback.state_dict() for callback in self.callbacks},
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "settings": self.settings.to_dict(),
@@ -422,25 +440,31 @@ class Trainer:
     def _choose_numerics(
         self, batches: Iterator[Mapping[str, Any]], saved: dict[str, Any]
     ) -> Iterator[Mapping[str, Any]]:
-        """Number format and compilation: as set, else measured; a resumed run keeps what it began with."""
-        precision, mode = self.settings.precision, self.settings.compile_mode
+        """Number format, workers, compilation: as set, else measured; a resumed run keeps what it had."""
+        settings = self.settings
+        precision, mode, workers = settings.precision, settings.compile_mode, settings.gradient_workers
         if saved:
             precision = saved["compute_dtype"] if precision == "auto" else precision
             mode = ("on" if saved["compiled"] else "off") if mode == "auto" else mode
+            workers = workers or saved["gradient_workers"]
         self._compute_dtype = choose_compute_dtype(self.model, precision, self.device)
         if hasattr(self.model, "compute_dtype"):
             self.model.compute_dtype = self._compute_dtype
+        if workers is None:
+            workers = torch.get_num_threads() if self.device.type == "cpu" else 1
+        if (workers := min(workers, settings.gradient_accumulation_steps)) > 1:
+            self._workers = GradientWorkers(workers)
         if mode == "off":
             return batches
-        first = next(batches, None)
-        if first is None:
+        first = list(itertools.islice(batches, settings.gradient_accumulation_steps))
+        if not first:
             return batches
 
         def run() -> None:
             with torch.random.fork_rng():
-                self.compute_loss(self.prepare(first))[0].backward()
+                self._add_gradients([self.prepare(raw) for raw in first])
             self.optimizers.zero_grad()
 
         self.model.train()
         compile_if_faster(self.model, mode, run, self.notice)
-        return itertools.chain([first], batches)
+        return itertools.chain(first, batches)
