@@ -28,7 +28,7 @@ def luna() -> LunaTokenizer:
 @example("ação 👩‍👩‍👧 e\u0301 \ufffd fim\ufffd")
 def test_pieces_join_to_the_text_and_no_character_is_broken(text: str) -> None:
     streamer = TextStreamer(Bytes(), skip_special_tokens=False)
-    pieces = [streamer.push(byte) for byte in text.encode()]
+    pieces = [streamer.put(byte) for byte in text.encode()]
     assert all("\ufffd" not in piece or "\ufffd" in text for piece in pieces)
     assert "".join(pieces) + streamer.finish() == text
     assert streamer.finish() == ""
@@ -38,7 +38,7 @@ def test_pieces_join_to_the_text_and_no_character_is_broken(text: str) -> None:
 def test_pieces_join_to_what_decoding_all_gives_for_any_bytes(data: bytes) -> None:
     for skip in (False, True):
         streamer = TextStreamer(Bytes(), skip_special_tokens=skip)
-        joined = "".join(map(streamer.push, data)) + streamer.finish()
+        joined = "".join(map(streamer.put, data)) + streamer.finish()
         assert joined == Bytes().decode(list(data), skip)
 
 
@@ -48,7 +48,7 @@ def test_pieces_join_to_what_decoding_all_gives_for_any_tokens(
 ) -> None:
     ids = data.draw(st.lists(st.integers(0, luna.vocab_size - 1), max_size=40))
     streamer = TextStreamer(luna)
-    joined = "".join(map(streamer.push, ids)) + streamer.finish()
+    joined = "".join(map(streamer.put, ids)) + streamer.finish()
     assert joined == luna.decode(ids, skip_special_tokens=True)
 
 
@@ -56,14 +56,14 @@ def test_pieces_join_to_what_decoding_all_gives_for_any_tokens(
 def test_streaming_an_encoded_text_gives_it_back(luna: LunaTokenizer, text: str) -> None:
     ids = luna.encode_content(text)
     streamer = TextStreamer(luna)
-    assert "".join(map(streamer.push, ids)) + streamer.finish() == luna.decode(ids)
+    assert "".join(map(streamer.put, ids)) + streamer.finish() == luna.decode(ids)
 
 
 def test_whole_characters_are_not_held_back(luna: LunaTokenizer) -> None:
     ids = luna.encode_content("Olá, mundo! Como vai você?")
     streamer = TextStreamer(luna)
     for end in range(1, len(ids) + 1):
-        streamer.push(ids[end - 1])
+        streamer.put(ids[end - 1])
         held = streamer._waiting
         assert not held or luna.decode(held).endswith("\ufffd")
 

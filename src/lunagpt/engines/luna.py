@@ -144,7 +144,7 @@ class LunaEngine:
         guard = LoopGuard()
         for token in decoding:
             report.completion_tokens += 1
-            if piece := streamer.push(token):
+            if piece := streamer.put(token):
                 yield piece
             if guard.push(token):
                 report.finish_reason = "loop"

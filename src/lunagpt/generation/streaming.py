@@ -25,7 +25,7 @@ class TextStreamer:
         self._skip_special_tokens = skip_special_tokens
         self._waiting: list[int] = []
 
-    def push(self, token_id: int) -> str:
+    def put(self, token_id: int) -> str:
         """Takes the next token; returns the text that has become certain, "" if there is none."""
         self._waiting.append(token_id)
         text = self._tokenizer.decode(self._waiting, skip_special_tokens=self._skip_special_tokens)
