@@ -1,0 +1,196 @@
+"""The command line, `luna …` or `python -m lunagpt.cli …`; the work is done in `lunagpt.commands`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import lunagpt
+from lunagpt.commands import failures, options, texts
+from lunagpt.commands.opening import ChatSettings
+from lunagpt.commands.usage import LunaCommand, LunaGroup, UsageProblem, explain
+
+app = typer.Typer(cls=LunaGroup, help=texts.ROOT_HELP, add_completion=False, rich_markup_mode=None)
+tokenizer_app = typer.Typer(cls=LunaGroup, help=texts.TOKENIZER_HELP, rich_markup_mode=None)
+app.add_typer(tokenizer_app, name="tokenizer")
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    interactive: options.InteractiveOption = False,
+    query: options.QueryOption = None,
+    input_file: options.InputOption = None,
+    output_file: options.OutputOption = None,
+    config: options.ConfigOption = None,
+    model: options.ModelOption = None,
+    system: options.SystemOption = None,
+    temperature: options.TemperatureOption = None,
+    top_p: options.TopPOption = None,
+    max_tokens: options.MaxTokensOption = None,
+    seed: options.SeedOption = None,
+    verbose: options.VerboseOption = False,
+    version: Annotated[bool, typer.Option("--version", help=texts.VERSION)] = False,
+) -> int:
+    from lunagpt.commands.chat import run_chat
+
+    given = [name for name, value in ctx.params.items() if value is not None and value is not False]
+    if version:
+        print(f"LunaGPT {lunagpt.__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is not None:
+        if given:
+            flag = _flag(ctx, given[0])
+            command = f"{ctx.command_path} {ctx.invoked_subcommand}"
+            raise UsageProblem(texts.OPTION_BEFORE_COMMAND.format(option=flag, command=command), ctx)
+        return 0
+    if not given:
+        print(ctx.get_help())
+        return 0
+    modes = [name for name in ("interactive", "query", "input_file") if name in given]
+    if len(modes) > 1:
+        first, second = (_flag(ctx, name) for name in modes[:2])
+        raise UsageProblem(texts.ONE_MODE_ONLY.format(first=first, second=second), ctx)
+    if output_file is not None and input_file is None:
+        raise UsageProblem(texts.OUTPUT_NEEDS_INPUT, ctx)
+    settings = ChatSettings(config, model, system, temperature, top_p, max_tokens, seed, verbose)
+    return run_chat(settings, query, input_file, output_file)
+
+
+@app.command("chat", cls=LunaCommand, help=texts.CHAT_HELP)
+def chat(
+    question: options.QuestionArgument = None,
+    config: options.ConfigOption = None,
+    model: options.ModelOption = None,
+    system: options.SystemOption = None,
+    temperature: options.TemperatureOption = None,
+    top_p: options.TopPOption = None,
+    max_tokens: options.MaxTokensOption = None,
+    seed: options.SeedOption = None,
+    verbose: options.VerboseOption = False,
+) -> int:
+    from lunagpt.commands.chat import run_chat
+
+    settings = ChatSettings(config, model, system, temperature, top_p, max_tokens, seed, verbose)
+    return run_chat(settings, " ".join(question) if question else None)
+
+
+@app.command("train", cls=LunaCommand, help=texts.TRAIN_HELP)
+def train(
+    recipe: options.RecipeArgument,
+    run_dir: options.RunDirOption = None,
+    preset: options.PresetOption = None,
+    data_root: options.DataRootOption = None,
+    base_model: options.BaseModelOption = None,
+    resume: options.ResumeOption = False,
+    resume_from: options.ResumeFromOption = None,
+    max_steps: options.MaxStepsOption = None,
+    max_minutes: options.MaxMinutesOption = None,
+    decay_now: options.DecayNowOption = None,
+    threads: options.ThreadsOption = None,
+    changes: options.ChangeOption = None,
+) -> int:
+    from lunagpt.commands.train import run_train
+
+    return run_train(
+        recipe,
+        run_dir=run_dir,
+        preset=preset,
+        data_root=data_root,
+        base_model=base_model,
+        resume=resume,
+        resume_from=resume_from,
+        max_steps=max_steps,
+        max_minutes=max_minutes,
+        decay_now=decay_now,
+        threads=threads,
+        changes=changes or [],
+    )
+
+
+@tokenizer_app.command("train", cls=LunaCommand, help=texts.TOKENIZER_TRAIN_HELP)
+def train_tokenizer(
+    paths: options.DataArgument,
+    vocab_size: options.VocabSizeOption = options.DEFAULT_VOCAB_SIZE,
+    output: options.TokenizerOutputOption = options.DEFAULT_TOKENIZER_FOLDER,
+    recipe: options.TokenizerRecipeOption = None,
+    held_out: options.HeldOutOption = None,
+) -> int:
+    from lunagpt.commands.tokenizer import run_tokenizer_training
+
+    return run_tokenizer_training(
+        paths, vocab_size=vocab_size, output=output, recipe=recipe, held_out=held_out or []
+    )
+
+
+@app.command("info", cls=LunaCommand, help=texts.INFO_HELP)
+def info(
+    model: Annotated[Path | None, typer.Argument(metavar="MODELO", help=texts.INFO_MODEL)] = None,
+) -> int:
+    from lunagpt.commands.info import run_info
+
+    return run_info(model)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # odd bytes and characters must not end the program
+            stream.reconfigure(errors="replace")
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever was reading has left; the interpreter's own flush at the end must not complain about it.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    program = "python -m lunagpt.cli" if Path(sys.argv[0]).name == "cli.py" else "luna"
+    command = typer.main.get_command(app)
+    try:
+        # Not `command.main`: it would answer Ctrl-C, broken pipes and mistakes in its own way, in English.
+        with command.make_context(program, arguments) as context:
+            code = command.invoke(context)
+    except typer.Exit as ending:
+        return ending.exit_code
+    except typer.TyperException as error:
+        failures.complain(explain(error))
+        command_path = getattr(getattr(error, "ctx", None), "command_path", program)
+        print(texts.SEE_HELP.format(command=command_path), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        failures.report(error, verbose="--verbose" in arguments)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _flag(ctx: typer.Context, name: str) -> str:
+    """The flag of a parameter of the command."""
+    return next(str(param.opts[0]) for param in ctx.command.params if param.name == name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""`luna chat` and the flags of `python -m lunagpt.cli` that mean the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lunagpt
+from lunagpt.commands import failures, texts
+from lunagpt.commands.numbers import in_words
+from lunagpt.commands.opening import ChatSettings, open_chat
+
+if TYPE_CHECKING:
+    from lunagpt.chat import LunaChat
+
+
+def run_chat(
+    settings: ChatSettings,
+    question: str | None = None,
+    questions_file: Path | None = None,
+    answers_file: Path | None = None,
+) -> int:
+    """Answers one question, the questions of a file, or whoever is at the other end of the standard input.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        LunaError: the conversation cannot begin, or the question cannot be answered.
+    """
+    from lunagpt.commands.console import PlainConsole, open_console
+    from lunagpt.commands.files import answer_file, read_questions
+    from lunagpt.commands.repl import answer, converse
+
+    failures.show_log(verbose=settings.verbose)
+    if questions_file is not None:
+        questions = read_questions(questions_file)
+        return answer_file(open_chat(settings), questions, answers_file)
+    chat = open_chat(settings)
+    if question is not None:
+        answer(chat, PlainConsole(), question)
+        return 0
+    console = open_console()
+    if console.interactive:
+        print(banner(chat))
+    return converse(chat, console, verbose=settings.verbose)
+
+
+def banner(chat: LunaChat) -> str:
+    """The lines that open a conversation: what this is, what it cannot do, how to leave."""
+    model = getattr(chat.engine, "model", None)
+    return texts.BANNER.format(
+        version=lunagpt.__version__,
+        model=chat.engine.name,
+        parameters=in_words(model.num_parameters()) if model is not None else "?",
+    )

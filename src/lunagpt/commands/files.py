@@ -1,0 +1,77 @@
+"""Questions from a file: one per line, each answered on its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from lunagpt.chat import LunaChat
+from lunagpt.commands import failures, texts
+from lunagpt.errors import DataError, LunaError
+from lunagpt.files import atomic_write_text
+
+
+def read_questions(path: Path) -> list[str]:
+    """The lines of a text file that are not blank; bytes that are not UTF-8 become U+FFFD.
+
+    Raises:
+        DataError: the file cannot be read or has no questions.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError as error:
+        raise DataError(texts.FILE_UNREADABLE.format(path=path, reason=error.strerror)) from error
+    questions = [line.strip() for line in text.splitlines() if line.strip()]
+    if not questions:
+        raise DataError(texts.FILE_EMPTY.format(path=path))
+    return questions
+
+
+def answer_file(chat: LunaChat, questions: list[str], output: Path | None) -> int:
+    """Answers every question in a conversation of its own.
+
+    With `output`, the file is written in one step at the end, or at Ctrl-C with the answers given so far;
+    without, each answer is printed when it is there.
+
+    Returns:
+        0, or 1 if a question could not be answered.
+
+    Raises:
+        DataError: the file cannot be written.
+        KeyboardInterrupt: Ctrl-C, after writing.
+    """
+    blocks: list[str] = []
+    failed = False
+    try:
+        for number, question in enumerate(questions, start=1):
+            if output is not None and sys.stderr.isatty():
+                progress = texts.FILE_PROGRESS.format(number=number, total=len(questions))
+                print(f"\r{progress}", end="", file=sys.stderr, flush=True)
+            chat.clear()
+            try:
+                reply = texts.FILE_ANSWER.format(text=chat.send_message(question))
+            except LunaError as error:
+                failed = True
+                failures.complain(str(error))
+                reply = texts.FILE_ERROR.format(reason=error)
+            blocks.append(f"{texts.FILE_QUESTION.format(text=question)}\n{reply}\n")
+            if output is None:
+                print(blocks[-1], flush=True)
+    except KeyboardInterrupt:
+        if output is not None and blocks:
+            _write(output, blocks)
+            done = texts.FILE_INTERRUPTED.format(count=len(blocks), total=len(questions), path=output)
+            print(f"\n{done}", file=sys.stderr)
+        raise
+    if output is not None:
+        _write(output, blocks)
+        lead = "\r" if sys.stderr.isatty() else ""
+        print(lead + texts.FILE_DONE.format(count=len(blocks), path=output), file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _write(output: Path, blocks: list[str]) -> None:
+    try:
+        atomic_write_text(output, "\n".join(blocks))
+    except OSError as error:
+        raise DataError(texts.FILE_UNWRITABLE.format(path=output, reason=error.strerror)) from error

@@ -1,0 +1,131 @@
+"""From the options of a command to a conversation that is ready."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lunagpt.commands import texts
+from lunagpt.config import LunaConfig
+from lunagpt.errors import ModelFolderError
+from lunagpt.generation import SamplingParams
+
+if TYPE_CHECKING:
+    from lunagpt.chat import LunaChat
+
+SHIPPED_MODEL = "luna-nano"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSettings:
+    """What the options of a conversation say; None leaves the default."""
+
+    config: Path | None = None
+    model: Path | None = None
+    system: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    verbose: bool = False
+
+    def sampling(self) -> SamplingParams:
+        """The rules for choosing words."""
+        given: dict[str, Any] = {
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "max_new_tokens": self.max_tokens,
+            "seed": self.seed,
+        }
+        return SamplingParams(**{name: value for name, value in given.items() if value is not None})
+
+
+def shipped_model() -> Path:
+    """The folder of the model inside the package.
+
+    Raises:
+        ModelFolderError: this installation has none.
+    """
+    folder = Path(str(resources.files("lunagpt") / "assets" / SHIPPED_MODEL))
+    if not folder.is_dir():
+        raise ModelFolderError(texts.NO_SHIPPED_MODEL)
+    return folder
+
+
+def model_folder(chosen: Path | None, config: LunaConfig | None = None) -> Path:
+    """The folder of the model: the chosen one, else that of the configuration, else the shipped one.
+
+    Raises:
+        ModelFolderError: it does not exist.
+    """
+    path = chosen
+    if path is None and config is not None and config.model.base_path:
+        path = Path(config.model.base_path)
+    if path is None:
+        return shipped_model()
+    path = path.expanduser()
+    if not path.is_dir():
+        if str(path) == SHIPPED_MODEL:
+            return shipped_model()
+        raise ModelFolderError(texts.NO_SUCH_FOLDER.format(path=path))
+    return path
+
+
+def open_chat(settings: ChatSettings) -> LunaChat:
+    """Loads the model and starts a conversation.
+
+    Raises:
+        LunaError: the configuration or the model folder is wrong, or torch is missing.
+    """
+    config = (
+        LunaConfig.from_environment() if settings.config is None else LunaConfig.from_file(settings.config)
+    )
+    folder = model_folder(settings.model, config)
+    params = settings.sampling()
+    # Read when torch is first imported. Threads that spin while they wait fight over the cores as soon as
+    # anything else runs: on two busy cores two of them wrote 1 token/s, waiting passively 15.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with _waiting(texts.LOADING.format(model=folder.resolve().name)):
+        from lunagpt import LunaChat, LunaModel  # needs torch, which takes a second or two to import
+
+        set_threads(config.hardware.cpu_threads)
+        model = LunaModel.from_pretrained(folder, config)
+    return LunaChat(model, config=config, system_prompt=settings.system, params=params)
+
+
+def set_threads(threads: int | None) -> None:
+    """Lets torch use so many threads; None means one for each physical core."""
+    import torch
+
+    torch.set_num_threads(threads or physical_cores())
+
+
+def physical_cores() -> int:
+    """Cores that this process may use; a second thread per core would only take bandwidth from the first."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = set()
+    for cpu in allowed:
+        try:
+            cores.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
+        except OSError:  # not Linux, or hidden: one core each
+            return len(allowed)
+    return len(cores)
+
+
+@contextmanager
+def _waiting(text: str) -> Iterator[None]:
+    """Shows a line while the block runs, on a terminal only, and takes it away afterwards."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    print(text, end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r" + " " * len(text) + "\r", end="", file=sys.stderr, flush=True)

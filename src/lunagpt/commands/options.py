@@ -1,0 +1,152 @@
+"""The options that several commands share: written once, used as annotations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lunagpt.commands import texts
+from lunagpt.commands.numbers import decimal
+from lunagpt.generation import SamplingParams
+
+_DEFAULTS = SamplingParams()
+DEFAULT_VOCAB_SIZE = 16_384  # that of all Luna models
+DEFAULT_TOKENIZER_FOLDER = Path("tokenizer")
+
+
+def _number(text: str) -> float:
+    """A decimal number, with point or comma.
+
+    Raises:
+        typer.BadParameter: the text is none.
+    """
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        raise typer.BadParameter(texts.NOT_A_NUMBER.format(value=text)) from None
+
+
+def _integer(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise typer.BadParameter(texts.NOT_AN_INTEGER.format(value=text)) from None
+        if value < least:
+            raise typer.BadParameter(
+                texts.OUT_OF_RANGE.format(value=value, range=f"um inteiro a partir de {least}")
+            )
+        return value
+
+    return parse
+
+
+def _temperature(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 10:
+        raise typer.BadParameter(texts.OUT_OF_RANGE.format(value=text, range="um número de 0 a 10"))
+    return value
+
+
+def _minutes(text: str) -> float:
+    value = _number(text)
+    if not value > 0:
+        raise typer.BadParameter(texts.OUT_OF_RANGE.format(value=text, range="um número maior que 0"))
+    return value
+
+
+def _probability(text: str) -> float:
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise typer.BadParameter(texts.OUT_OF_RANGE.format(value=text, range="um número maior que 0 e até 1"))
+    return value
+
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="ARQUIVO", help=texts.CONFIG)]
+ModelOption = Annotated[Path | None, typer.Option("--model", metavar="PASTA", help=texts.MODEL)]
+SystemOption = Annotated[str | None, typer.Option("--system", metavar="TEXTO", help=texts.SYSTEM)]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        metavar="NÚMERO",
+        parser=_temperature,
+        help=texts.TEMPERATURE.format(default=decimal(_DEFAULTS.temperature)),
+    ),
+]
+TopPOption = Annotated[
+    float | None,
+    typer.Option(
+        "--top-p",
+        metavar="NÚMERO",
+        parser=_probability,
+        help=texts.TOP_P.format(default=decimal(_DEFAULTS.top_p)),
+    ),
+]
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens",
+        metavar="NÚMERO",
+        parser=_integer(1),
+        help=texts.MAX_TOKENS.format(default=_DEFAULTS.max_new_tokens),
+    ),
+]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", metavar="NÚMERO", parser=_integer(0), help=texts.SEED)
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help=texts.VERBOSE)]
+InteractiveOption = Annotated[bool, typer.Option("--interactive", help=texts.INTERACTIVE)]
+QueryOption = Annotated[str | None, typer.Option("--query", metavar="PERGUNTA", help=texts.QUERY)]
+InputOption = Annotated[Path | None, typer.Option("--input", metavar="ARQUIVO", help=texts.INPUT)]
+OutputOption = Annotated[Path | None, typer.Option("--output", metavar="ARQUIVO", help=texts.OUTPUT)]
+RecipeArgument = Annotated[Path, typer.Argument(metavar="RECEITA", help=texts.RECIPE)]
+RunDirOption = Annotated[Path | None, typer.Option("--run-dir", metavar="PASTA", help=texts.RUN_DIR)]
+PresetOption = Annotated[str | None, typer.Option("--preset", metavar="NOME", help=texts.PRESET)]
+DataRootOption = Annotated[Path | None, typer.Option("--data-root", metavar="PASTA", help=texts.DATA_ROOT)]
+BaseModelOption = Annotated[Path | None, typer.Option("--base-model", metavar="PASTA", help=texts.BASE_MODEL)]
+ResumeOption = Annotated[bool, typer.Option("--resume", help=texts.RESUME)]
+ResumeFromOption = Annotated[
+    Path | None, typer.Option("--resume-from", metavar="PASTA", help=texts.RESUME_FROM)
+]
+MaxStepsOption = Annotated[
+    int | None, typer.Option("--max-steps", metavar="NÚMERO", parser=_integer(1), help=texts.MAX_STEPS)
+]
+MaxMinutesOption = Annotated[
+    float | None, typer.Option("--max-minutes", metavar="NÚMERO", parser=_minutes, help=texts.MAX_MINUTES)
+]
+DecayNowOption = Annotated[
+    int | None, typer.Option("--decay-now", metavar="PASSOS", parser=_integer(1), help=texts.DECAY_NOW)
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", metavar="NÚMERO", parser=_integer(1), help=texts.THREADS)
+]
+ChangeOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SEÇÃO.CHAVE=VALOR", help=texts.CHANGE)
+]
+DataArgument = Annotated[list[Path], typer.Argument(metavar="DADOS", help=texts.DATA)]
+VocabSizeOption = Annotated[
+    int,
+    typer.Option(
+        "--vocab-size",
+        metavar="NÚMERO",
+        parser=_integer(1),
+        help=texts.VOCAB_SIZE.format(default=DEFAULT_VOCAB_SIZE),
+    ),
+]
+TokenizerOutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output", metavar="PASTA", help=texts.TOKENIZER_OUTPUT.format(default=DEFAULT_TOKENIZER_FOLDER)
+    ),
+]
+TokenizerRecipeOption = Annotated[
+    Path | None, typer.Option("--recipe", metavar="ARQUIVO", help=texts.TOKENIZER_RECIPE)
+]
+HeldOutOption = Annotated[
+    list[Path] | None, typer.Option("--held-out", metavar="ARQUIVO", help=texts.HELD_OUT)
+]
+QuestionArgument = Annotated[list[str] | None, typer.Argument(metavar="PERGUNTA", help=texts.QUESTION)]

@@ -1,0 +1,109 @@
+"""The conversation loop: reads a message, shows the answer, obeys the commands, survives Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import FrameType
+
+from lunagpt.chat import LunaChat
+from lunagpt.commands import failures, slash, texts
+from lunagpt.commands.console import Console, read_message
+
+
+def converse(chat: LunaChat, console: Console, *, verbose: bool = False) -> int:
+    """Runs a conversation until the input ends or the user leaves.
+
+    Returns:
+        0, or 1 if a question of a pipe could not be answered.
+    """
+    failed = False
+    warned = False
+    while True:
+        try:
+            message = read_message(console)
+        except KeyboardInterrupt:
+            if not console.interactive:
+                raise
+            if warned:
+                break
+            warned = True
+            console.note(texts.PRESS_AGAIN)
+            continue
+        warned = False
+        if message is None:
+            break
+        if not message.strip():
+            continue
+        if slash.is_command(message):
+            if _obey(chat, console, message) == "exit":
+                break
+            continue
+        try:
+            answer(chat, console, message)
+        except BrokenPipeError:  # nobody is listening any more
+            raise
+        except Exception as error:  # one bad turn does not end a conversation
+            failed = True
+            failures.report(error, verbose=verbose)
+    if console.interactive:
+        console.note(texts.GOODBYE)
+    return 1 if failed and not console.interactive else 0
+
+
+def answer(chat: LunaChat, console: Console, message: str) -> None:
+    """One question and its answer. In a terminal Ctrl-C ends the answer, not the program; twice, at once.
+
+    Raises:
+        LunaError: the message cannot be answered.
+        KeyboardInterrupt: Ctrl-C outside a terminal.
+    """
+    cancel = threading.Event()
+    with _interruptible(cancel) if console.interactive else nullcontext():
+        try:
+            console.answer(chat.send_message(message, stream=True, cancel=cancel))
+        except KeyboardInterrupt:
+            if not cancel.is_set():
+                raise
+    if not console.interactive:
+        return
+    if cancel.is_set():
+        console.note(texts.INTERRUPTED)
+    elif chat.report.finish_reason == "length":
+        console.note(texts.CUT_OFF.format(tokens=chat.report.completion_tokens))
+    elif chat.report.finish_reason == "loop":
+        console.note(texts.LOOPED)
+
+
+def _obey(chat: LunaChat, console: Console, message: str) -> slash.Action | None:
+    command = slash.find(message)
+    if command is None:
+        console.note(slash.unknown(message))
+        return None
+    if command.action == "help":
+        console.note(slash.help_text())
+    elif command.action == "clear":
+        chat.clear()
+        console.note(texts.CLEARED)
+    elif command.action == "reset":
+        chat.reset()
+        console.note(texts.RESET)
+    return command.action
+
+
+@contextmanager
+def _interruptible(cancel: threading.Event) -> Iterator[None]:
+    """Within the block the first Ctrl-C only sets `cancel`; the second raises KeyboardInterrupt."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,153 @@
+"""Help pages and mistakes on the command line, in Portuguese.
+
+Typer speaks English and offers no translation; its help pages are drawn here, and its errors, known by their
+class names (the classes are private to Typer), are put into our words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shutil
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from lunagpt.commands import texts
+
+_MAX_WIDTH = 100
+_LEAST_COLUMN = 24
+
+
+class UsageProblem(typer.TyperException):
+    """A mistake on the command line, already in Portuguese. Ends the program with exit code 2."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, ctx: Any = None) -> None:
+        super().__init__(message)
+        self.ctx = ctx
+
+
+class LunaCommand(TyperCommand):
+    """A command whose help page is in Portuguese."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "options_metavar": texts.OPTIONS_METAVAR})
+
+    def get_help(self, ctx: Any) -> str:
+        return help_page(self, ctx)
+
+
+class LunaGroup(TyperGroup):
+    """A group of commands whose help page and errors are in Portuguese."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs |= {"options_metavar": texts.OPTIONS_METAVAR, "subcommand_metavar": texts.COMMAND_METAVAR}
+        super().__init__(**kwargs)
+
+    def get_help(self, ctx: Any) -> str:
+        return help_page(self, ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.commands:
+            hint = did_you_mean(args[0], list(self.commands))
+            raise UsageProblem(texts.NO_SUCH_COMMAND.format(command=args[0]) + hint, ctx)
+        return super().resolve_command(ctx, args)
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """ " Você quis dizer …?" with the nearest of the known words, or ""."""
+    nearest = difflib.get_close_matches(word.lower(), known, n=1)
+    return " " + texts.DID_YOU_MEAN.format(guess=nearest[0]) if nearest else ""
+
+
+def explain(error: typer.TyperException) -> str:
+    """A Portuguese sentence for an error that Typer raised about the command line."""
+    kind = type(error).__name__
+    message = error.message
+    option = getattr(error, "option_name", "")
+    if kind == "NoSuchOption":
+        context = getattr(error, "ctx", None)
+        known = (
+            [] if context is None else [name for p in context.command.get_params(context) for name in p.opts]
+        )
+        return texts.NO_SUCH_OPTION.format(option=option) + did_you_mean(option, known)
+    if kind == "BadOptionUsage":
+        takes_none = "does not take" in message
+        return (texts.OPTION_TAKES_NO_VALUE if takes_none else texts.OPTION_NEEDS_VALUE).format(option=option)
+    if kind == "MissingParameter":
+        return texts.MISSING_PARAMETER.format(name=_name(getattr(error, "param", None)))
+    if kind == "BadParameter":
+        return texts.BAD_VALUE.format(name=_name(getattr(error, "param", None)), reason=message)
+    if message == "Missing command.":
+        return texts.MISSING_COMMAND
+    if extra := re.fullmatch(r"Got unexpected extra argument\(s\) \((.*)\)", message, re.DOTALL):
+        return texts.EXTRA_ARGUMENTS.format(arguments=extra[1])
+    return message
+
+
+def help_page(command: Any, ctx: Any) -> str:
+    """The help page of a command or group."""
+    width = min(_MAX_WIDTH, max(50, shutil.get_terminal_size().columns))
+    blocks = [f"{texts.USAGE_HEADING}: {ctx.command_path} {' '.join(_usage_pieces(command))}"]
+    blocks += [_wrapped(paragraph, width, "  ") for paragraph in command.help.split("\n\n")]
+    arguments = [
+        (_name(p), f"{p.help or ''} {texts.REQUIRED if p.required else ''}".strip())
+        for p in command.params
+        if p.param_type_name == "argument"
+    ]
+    commands = [
+        (name, (c.help or "").split("\n\n")[0]) for name, c in getattr(command, "commands", {}).items()
+    ]
+    options = [
+        (" ".join(filter(None, (", ".join(p.opts), p.metavar))), p.help or "")
+        for p in command.params
+        if p.param_type_name == "option"
+    ]
+    options.append(("--help", texts.HELP_OPTION))
+    for heading, rows in (
+        (texts.ARGUMENTS_HEADING, arguments),
+        (texts.COMMANDS_HEADING, commands),
+        (texts.OPTIONS_HEADING, options),
+    ):
+        if rows:
+            blocks.append(f"{heading}:\n" + "\n".join(_row(name, text, width) for name, text in rows))
+    return "\n\n".join(blocks)
+
+
+def _usage_pieces(command: Any) -> list[str]:
+    pieces = [texts.OPTIONS_METAVAR]
+    for param in command.params:
+        if param.param_type_name == "argument":
+            piece = _name(param) if param.required else f"[{_name(param)}]"
+            pieces.append(piece + ("..." if param.nargs != 1 else ""))
+    if isinstance(command, LunaGroup):
+        pieces.append(texts.COMMAND_METAVAR)
+    return pieces
+
+
+def _name(param: Any) -> str:
+    if param is None:
+        return ""
+    if param.param_type_name == "option":
+        return str(max(param.opts, key=len))
+    return str(param.metavar or param.name.upper())
+
+
+def _row(name: str, text: str, width: int) -> str:
+    body = textwrap.wrap(text, width - _LEAST_COLUMN - 2)
+    if len(name) > _LEAST_COLUMN - 2:
+        lines = [f"  {name}", *(f"  {'':{_LEAST_COLUMN}}{line}" for line in body)]
+    else:
+        body = body or [""]
+        lines = [f"  {name:{_LEAST_COLUMN}}{body[0]}".rstrip()]
+        lines += [f"  {'':{_LEAST_COLUMN}}{line}" for line in body[1:]]
+    return "\n".join(lines)
+
+
+def _wrapped(paragraph: str, width: int, indent: str) -> str:
+    return textwrap.fill(" ".join(paragraph.split()), width, initial_indent=indent, subsequent_indent=indent)

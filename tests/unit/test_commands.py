@@ -1,0 +1,433 @@
+"""The command line without a model: a scripted engine answers, everything around it is real."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lunagpt
+from lunagpt import cli
+from lunagpt.chat import LunaChat
+from lunagpt.commands import numbers, opening, places, slash, texts
+from lunagpt.commands.chat import banner
+from lunagpt.commands.console import PlainConsole, read_message
+from lunagpt.commands.wrapping import WordWrapper
+from lunagpt.errors import GenerationError, ModelFolderError
+from scripted_engine import ScriptedEngine
+
+
+class Luna:
+    """Runs the command line with a scripted engine; keeps what was asked of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.engine = ScriptedEngine.echo()
+        self.settings: list[opening.ChatSettings] = []
+        self._patch = monkeypatch
+        self._capsys = capsys
+        monkeypatch.setattr("lunagpt.commands.chat.open_chat", self._open)
+        monkeypatch.setattr(sys, "argv", ["luna"])
+
+    def _open(self, settings: opening.ChatSettings) -> LunaChat:
+        self.settings.append(settings)
+        return LunaChat(self.engine, system_prompt=settings.system, params=settings.sampling())
+
+    def __call__(self, *arguments: str, stdin: str | bytes = "") -> tuple[int, str, str]:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        self._patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+        code = cli.main(arguments)
+        captured = self._capsys.readouterr()
+        return code, captured.out, captured.err
+
+
+@pytest.fixture
+def luna(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Luna:
+    monkeypatch.setenv("LUNA_HOME", str(tmp_path / "luna"))
+    return Luna(monkeypatch, capsys)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_log() -> None:
+    """`show_log` changes the package's logger; other tests must not feel it."""
+    logger = logging.getLogger("lunagpt")
+    before = (logger.handlers, logger.propagate, logger.level)
+    yield
+    logger.handlers, logger.propagate, logger.level = before
+
+
+# -- asking --------------------------------------------------------------------------------------------------
+
+
+def test_a_question_on_the_command_line(luna: Luna) -> None:
+    assert luna("chat", "Quem é você?") == (0, "1: Quem é você?\n", "")
+    assert luna("chat", "quem", "é", "você") == (0, "1: quem é você\n", "")
+    assert luna("--query", "Olá") == (0, "1: Olá\n", "")
+
+
+def test_a_pipe_is_one_conversation_and_only_answers_come_out(luna: Luna) -> None:
+    assert luna("chat", stdin="Olá\n") == (0, "1: Olá\n", "")
+    assert luna("--interactive", stdin="um\n\n  \ndois\ntrês") == (0, "1: um\n\n3: dois\n\n5: três\n", "")
+    assert luna("chat", stdin="") == (0, "", "")
+
+
+def test_commands_work_in_a_pipe_and_speak_on_the_error_output(luna: Luna) -> None:
+    code, out, err = luna("chat", stdin="um\n/clear\ndois\n/ajuda\n/sair\nnunca\n")
+    assert (code, out) == (0, "1: um\n\n1: dois\n")
+    assert texts.CLEARED in err
+    assert all(name in err for command in slash.COMMANDS for name in command.names)
+
+
+@pytest.mark.parametrize("farewell", ["sair", "Sair", "/sair", "/exit", "/quit", "/bye", "/EXIT agora"])
+def test_ways_to_leave(luna: Luna, farewell: str) -> None:
+    assert luna("chat", stdin=f"um\n{farewell}\ndois\n")[:2] == (0, "1: um\n")
+
+
+def test_an_unknown_command_is_never_sent_to_the_model(luna: Luna) -> None:
+    code, out, err = luna("chat", stdin="/limpa\n/persona x\n/\n")
+    assert (code, out) == (0, "")
+    assert luna.engine.prompts == []
+    assert "Não conheço o comando /limpa. Você quis dizer /limpar?" in err
+    assert "Não conheço o comando /persona." in err
+
+
+def test_paths_and_words_with_a_slash_are_messages(luna: Luna) -> None:
+    code, out, _ = luna("chat", stdin="/etc/passwd é o quê?\ne/ou\nquero sair\n")
+    assert (code, out) == (0, "1: /etc/passwd é o quê?\n\n3: e/ou\n\n5: quero sair\n")
+
+
+def test_reset_brings_the_settings_back(luna: Luna) -> None:
+    luna("chat", "--system", "Breve.", "--temperature", "0,25", stdin="um\n/reset\ndois\n")
+    assert luna.engine.prompts[-1] == [
+        {"role": "system", "content": "Breve."},
+        {"role": "user", "content": "dois"},
+    ]
+    assert luna.engine.params[-1].temperature == 0.25
+
+
+def test_three_quotation_marks_hold_several_lines(luna: Luna) -> None:
+    out = luna("chat", stdin='"""um\n\ndois"""\n"""junto"""\n"""\ntrês\n"""\n"""aberto\nfim')[1]
+    assert out == "1: um\n\ndois\n\n3: junto\n\n5: três\n\n7: aberto\nfim\n"
+
+
+def test_bytes_that_are_no_text_do_not_end_the_program(luna: Luna) -> None:
+    assert luna("chat", stdin=b"ol\xe1\r\n\xff\xfe\n")[:2] == (0, "1: ol\ufffd\n\n3: \ufffd\ufffd\n")
+
+
+def test_all_options_arrive(luna: Luna, tmp_path: Path) -> None:
+    flags = ["--config", "c.yaml", "--model", "m", "--system", "s", "--temperature", "0", "--top-p", "0,5"]
+    flags += ["--max-tokens", "7", "--seed", "0", "--verbose"]
+    expected = opening.ChatSettings(Path("c.yaml"), Path("m"), "s", 0.0, 0.5, 7, 0, True)
+    luna("chat", *flags, "oi")
+    luna("--query", "oi", *flags)
+    luna(*flags, stdin="oi")
+    assert luna.settings == [expected] * 3
+    params = luna.engine.params[-1]
+    assert (params.temperature, params.top_p, params.max_new_tokens, params.seed) == (0.0, 0.5, 7, 0)
+
+
+def test_verbose_shows_the_stages(luna: Luna) -> None:
+    _, out, err = luna("chat", "--verbose", "oi")
+    assert out == "1: oi\n"
+    assert re.search(r"\[preparar\] 1 mensagens.*\[gerar\] 1 tokens lidos.*fim: stop", err, re.DOTALL)
+
+
+# -- failing -------------------------------------------------------------------------------------------------
+
+
+def test_errors_are_one_sentence_on_the_error_output(luna: Luna) -> None:
+    luna.engine = ScriptedEngine.saying(GenerationError("Não deu. Tente de novo."))
+    assert luna("chat", "oi") == (1, "meia\n", "Erro: Não deu. Tente de novo.\n")
+
+
+def test_a_failing_turn_does_not_end_a_pipe(luna: Luna) -> None:
+    luna.engine = ScriptedEngine.saying("um", GenerationError("Não deu."), "três")
+    assert luna("chat", stdin="a\nb\nc\n") == (1, "um\n\nmeia\n\ntrês\n", "Erro: Não deu.\n")
+    assert luna("chat", stdin="/sair\n") == (0, "", "")
+
+
+def test_an_unexpected_error_is_written_down(luna: Luna, tmp_path: Path) -> None:
+    luna.engine = ScriptedEngine.saying(ZeroDivisionError("lá dentro"))
+    code, _, err = luna("chat", "oi")
+    logs = list((tmp_path / "luna" / "logs" / "errors").glob("*.log"))
+    assert code == 1
+    assert (
+        err
+        == f"Erro: Algo deu errado dentro do LunaGPT (ZeroDivisionError). Os detalhes estão em {logs[0]}\n"
+    )
+    assert "ZeroDivisionError: lá dentro" in logs[0].read_text(encoding="utf-8")
+    assert lunagpt.__version__ in logs[0].read_text(encoding="utf-8")
+    assert stat.S_IMODE(logs[0].stat().st_mode) == 0o600
+
+    luna.engine = ScriptedEngine.saying(ZeroDivisionError("de novo"))
+    assert "Traceback" in luna("chat", "--verbose", "oi")[2]
+    assert logs[0].read_text(encoding="utf-8").count("=== ") == 2
+
+
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="pastas sem permissão são de POSIX")
+def test_an_unexpected_error_without_a_place_for_the_log(
+    luna: Luna, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "arquivo").touch()
+    monkeypatch.setenv("LUNA_HOME", str(tmp_path / "arquivo"))
+    luna.engine = ScriptedEngine.saying(ZeroDivisionError())
+    assert luna("chat", "oi")[::2] == (
+        1,
+        f"Erro: {texts.UNEXPECTED_NO_LOG.format(kind='ZeroDivisionError')}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["chta"], 'Não conheço o comando "chta". Você quis dizer chat?'),
+        (["--modle", "x"], "Não conheço a opção --modle. Você quis dizer --model?"),
+        (["chat", "--temperatura", "1"], "Não conheço a opção --temperatura. Você quis dizer --temperature?"),
+        (["chat", "-x"], "Não conheço a opção -x."),
+        (["chat", "--model"], "A opção --model precisa de um valor."),
+        (["chat", "--verbose=sim"], "A opção --verbose não aceita valor."),
+        (["chat", "--temperature", "quente"], 'Na opção --temperature: "quente" não é um número.'),
+        (["chat", "--temperature", "11"], "Na opção --temperature: 11 não serve; use um número de 0 a 10."),
+        (["chat", "--top-p", "0"], "Na opção --top-p: 0 não serve; use um número maior que 0 e até 1."),
+        (["chat", "--top-p", "nan"], "Na opção --top-p: nan não serve; use um número maior que 0 e até 1."),
+        (["chat", "--max-tokens", "1.5"], 'Na opção --max-tokens: "1.5" não é um número inteiro.'),
+        (["chat", "--max-tokens", "0"], "Na opção --max-tokens: 0 não serve; use um inteiro a partir de 1."),
+        (["--model", "x", "chat"], "A opção --model vem depois do comando: luna chat --model ..."),
+        (
+            ["--query", "a", "--interactive"],
+            "As opções --interactive e --query não combinam: use uma de cada vez.",
+        ),
+        (["--output", "x"], "A opção --output só serve junto com --input."),
+        (["tokenizer"], "Falta dizer o comando."),
+        (["train"], "Falta o argumento RECEITA."),
+        (["info", "a", "b"], "Sobrou na linha de comando: b"),
+    ],
+)
+def test_mistakes_on_the_command_line(luna: Luna, arguments: list[str], message: str) -> None:
+    code, out, err = luna(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f'Erro: {message}\nVeja como usar com "luna')
+    assert luna.settings == []
+
+
+ENGLISH = re.compile(
+    r"\b(usage|options|commands|arguments|show|this|exit code|default|required|error|try|for)\b", re.I
+)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--help"],
+        ["chat", "--help"],
+        ["train", "--help"],
+        ["tokenizer", "--help"],
+        ["tokenizer", "train", "--help"],
+        ["info", "--help"],
+    ],
+)
+def test_help_is_portuguese_and_fits_the_screen(
+    luna: Luna, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, err = luna(*arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("Uso: luna")
+    assert "--help" in out
+    assert not ENGLISH.search(re.sub(r"--[\w-]+|luna \w+( \w+)?", "", out))
+    assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_version(luna: Luna) -> None:
+    assert luna("--version") == (0, f"LunaGPT {lunagpt.__version__}\n", "")
+
+
+# -- questions from a file -----------------------------------------------------------------------------------
+
+
+def test_a_file_of_questions(luna: Luna, tmp_path: Path) -> None:
+    questions = tmp_path / "perguntas.txt"
+    questions.write_bytes("\ufeffUm?\n\n  Dois?  \r\nolá".encode() + b" \xff\n")
+    answers = tmp_path / "novo" / "respostas.txt"
+    code, out, err = luna("--input", str(questions), "--output", str(answers))
+    assert (code, out) == (0, "")
+    assert err == f"3 respostas em {answers}\n"
+    assert answers.read_text(encoding="utf-8") == (
+        "Pergunta: Um?\nResposta: 1: Um?\n\n"
+        "Pergunta: Dois?\nResposta: 1: Dois?\n\n"
+        "Pergunta: olá \ufffd\nResposta: 1: olá \ufffd\n"
+    )
+    code, out, err = luna("--input", str(questions))
+    assert (code, out, err) == (0, answers.read_text(encoding="utf-8") + "\n", "")
+
+
+def test_a_question_that_fails_leaves_its_reason(luna: Luna, tmp_path: Path) -> None:
+    questions, answers = tmp_path / "p.txt", tmp_path / "r.txt"
+    questions.write_text("a\nb\nc\n", encoding="utf-8")
+    luna.engine = ScriptedEngine.saying("um", GenerationError("Não deu."), "três")
+    code, _, err = luna("--input", str(questions), "--output", str(answers))
+    assert code == 1
+    assert "Erro: Não deu.\n" in err
+    assert re.findall(r"Resposta: .*|\[sem resposta\].*", answers.read_text(encoding="utf-8")) == [
+        "Resposta: um",
+        "[sem resposta] Não deu.",
+        "Resposta: três",
+    ]
+
+
+def test_ctrl_c_keeps_the_answers_so_far(luna: Luna, tmp_path: Path) -> None:
+    questions, answers = tmp_path / "p.txt", tmp_path / "r.txt"
+    questions.write_text("a\nb\nc\n", encoding="utf-8")
+    answers.write_text("antigo", encoding="utf-8")
+    replies = iter(["um", "dois"])
+
+    def reply(_messages: object) -> str:
+        try:
+            return next(replies)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    luna.engine = ScriptedEngine(reply)
+    code, _, err = luna("--input", str(questions), "--output", str(answers))
+    assert code == 130
+    assert f"Interrompido: 2 de 3 respostas em {answers}" in err
+    assert answers.read_text(encoding="utf-8").count("Resposta:") == 2
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n  \n"])
+def test_a_file_without_questions_is_an_error(luna: Luna, tmp_path: Path, content: bytes | None) -> None:
+    questions = tmp_path / "p.txt"
+    if content is not None:
+        questions.write_bytes(content)
+    code, out, err = luna("--input", str(questions), "--output", str(tmp_path / "r.txt"))
+    assert (code, out) == (1, "")
+    assert f'"{questions}"' in err
+    assert not (tmp_path / "r.txt").exists()
+    assert luna.settings == [], "the model is not loaded for nothing"
+
+
+def test_an_output_that_cannot_be_written_is_an_error(luna: Luna, tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_text("a\n", encoding="utf-8")
+    code, _, err = luna("--input", str(tmp_path / "p.txt"), "--output", str(tmp_path / "p.txt" / "r.txt"))
+    assert code == 1
+    assert "Não consegui gravar" in err
+
+
+# -- parts ---------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.text(alphabet=st.sampled_from("ab \n"), max_size=9), max_size=20),
+    st.integers(5, 30),
+    st.integers(0, 4),
+)
+def test_wrapping_moves_only_white_space_and_respects_the_edge(
+    pieces: list[str], width: int, column: int
+) -> None:
+    wrapper = WordWrapper(width, column)
+    shown = "".join(map(wrapper.feed, pieces)) + wrapper.finish()
+    assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", "".join(pieces))
+    assert shown.split() == "".join(pieces).split()
+    for number, line in enumerate(shown.split("\n")):
+        words = line.split()
+        start = column if number == 0 else 0
+        assert start + len(line.rstrip()) <= width or len(words) <= 1
+
+
+@given(st.text(alphabet=st.sampled_from("abc  \n"), max_size=80))
+def test_wrapping_does_not_depend_on_the_pieces(text: str) -> None:
+    whole = WordWrapper(12, 3)
+    expected = whole.feed(text) + whole.finish()
+    letters = WordWrapper(12, 3)
+    assert "".join(map(letters.feed, text)) + letters.finish() == expected
+
+
+def test_wrapping_keeps_breaks_and_indents_and_counts_wide_letters() -> None:
+    wrapper = WordWrapper(40)
+    listing = "Lista:\n  - um\n\n    código\n"
+    assert wrapper.feed(listing) + wrapper.finish() == listing
+    wide = WordWrapper(6, 0, lambda text: 2 * len(text))
+    assert wide.feed("日本 語です ") + wide.finish() == "日本\n語です\n"
+
+
+def test_messages_are_read_until_the_input_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("um\n"))
+    console = PlainConsole()
+    assert read_message(console) == "um"
+    assert read_message(console) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(0, "0"), (999, "999"), (1_200, "1,2 mil"), (14_523_904, "14,5 milhões"), (90_700_000, "90,7 milhões")],
+)
+def test_numbers_in_words(count: int, expected: str) -> None:
+    assert numbers.in_words(count) == expected
+    assert numbers.decimal(0.7) == "0,7"
+    assert numbers.in_bytes(29_100_000) == "29,1 MB"
+
+
+def test_places_follow_luna_home_or_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LUNA_HOME", str(tmp_path))
+    assert places.data_folder() == tmp_path
+    assert places.log_folder("errors") == tmp_path / "logs" / "errors"
+    monkeypatch.delenv("LUNA_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "casa"))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert places.data_folder().name == "lunagpt"
+    assert places.log_folder("errors").parts[-1] == "errors"
+
+
+def test_private_files_are_private_even_in_a_new_folder(tmp_path: Path) -> None:
+    path = places.private_file(tmp_path / "a" / "b" / "historico")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    path.write_text("fica")
+    assert places.private_file(path).read_text() == "fica"
+
+
+def test_which_model_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lunagpt.config import LunaConfig
+
+    chosen, configured = tmp_path / "a", tmp_path / "b"
+    chosen.mkdir()
+    configured.mkdir()
+    config = LunaConfig.from_dict({"model": {"base_path": str(configured)}})
+    assert opening.model_folder(chosen, config) == chosen
+    assert opening.model_folder(None, config) == configured
+    with pytest.raises(ModelFolderError, match="Não há pasta de modelo em"):
+        opening.model_folder(tmp_path / "c", config)
+    monkeypatch.setattr(opening, "shipped_model", lambda: tmp_path)
+    assert opening.model_folder(None, LunaConfig()) == tmp_path
+    assert opening.model_folder(Path("luna-nano")) == tmp_path
+
+
+def test_a_broken_config_or_model_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("modle: {}\n", encoding="utf-8")
+    assert cli.main(["chat", "--config", str(config), "oi"]) == 1
+    assert "modle" in capsys.readouterr().err
+    assert cli.main(["chat", "--model", str(tmp_path / "nada"), "oi"]) == 1
+    assert capsys.readouterr().err.startswith("Erro: Não há pasta de modelo em")
+
+
+def test_physical_cores_are_at_least_one_and_at_most_all() -> None:
+    assert 1 <= opening.physical_cores() <= (os.cpu_count() or 1)
+
+
+def test_the_banner_names_the_model_and_its_limits() -> None:
+    text = banner(LunaChat(ScriptedEngine.echo()))
+    assert "roteiro" in text
+    assert "erra" in text
+    assert "/sair" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
