@@ -318,6 +318,9 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
     Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(TokenizerError, match="WordLevel"):
         LunaTokenizer.from_pretrained(tmp_path)
+    Tokenizer(models.BPE(vocab={"▁a": 0}, merges=[])).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(TokenizerError, match="faltam bytes"):
+        LunaTokenizer.from_pretrained(tmp_path)
 
 
 def test_foreign_vocabulary_is_wrapped_with_its_own_rules() -> None:

@@ -14,7 +14,10 @@ from lunagpt.tokenizer import LunaTokenizer, PortugueseTokenizerFixer
 from lunagpt.tokenizer.learning import byte_alphabet
 from lunagpt.tokenizer.morphology import MorphemeSegmenter
 
-TEXT = "Dar-lhe-ei um copo d'água daquela fonte; vendê-lo-íamos. Contou-nos na 1ª vez: 'Segunda-feira, pé-de-moleque'."
+TEXT = (
+    "Dar-lhe-ei um copo d'água daquela fonte; vendê-lo-íamos. "
+    "Contou-nos na 1ª vez: 'Segunda-feira, pé-de-moleque'."
+)
 
 
 def byte_level(**settings: Any) -> Tokenizer:
@@ -134,8 +137,9 @@ def test_metaspace_takes_the_rules() -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
     PortugueseTokenizerFixer(tokenizer).add_clitic_rules()
-    pieces = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str("Ela contou-nos")]
-    assert pieces[-2:] == ["▁contou", "-nos"]
+    PortugueseTokenizerFixer(tokenizer).add_contraction_rules()
+    pieces = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str("Ela contou-nos d’água")]
+    assert pieces == ["▁Ela", "▁contou", "-nos", "▁d’", "água"]
 
 
 def test_fast_tokenizers_of_transformers() -> None:

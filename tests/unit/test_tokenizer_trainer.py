@@ -125,7 +125,7 @@ def test_broken_lines_are_reported_with_their_file(tmp_path: Path, line: str) ->
 def test_counting_by_lumps_equals_the_expression(texts: list[str]) -> None:
     expected: Counter[str] = Counter()
     for text in texts:
-        composed = unicodedata.normalize("NFC", text)
+        composed = unicodedata.normalize("NFC", text.replace("\ud800", "\ufffd"))
         expected.update(word for word, _ in build_split().pre_tokenize_str(composed))
     assert count_words(texts) == expected
 

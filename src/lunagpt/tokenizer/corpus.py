@@ -159,6 +159,8 @@ def _read_file(file: Path) -> Iterator[Document]:
             for row in rows:
                 group = _group(row, folder)
                 yield from (Document(text, group) for text in _texts(row))
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(f'Não consegui ler "{file}": {error}.') from error
 
@@ -185,7 +187,8 @@ def _parquet_rows(file: Path) -> Iterator[Mapping[str, Any]]:
 def _group(row: Mapping[str, Any], folder: str) -> str:
     # Only pre-training rows have an era; the domain of a dialogue is its subject, not a kind of text.
     if row.get("era"):
-        return f"{row['domain']}-historic" if row["era"] == "historic" else str(row["domain"])
+        domain = str(row.get("domain") or folder)
+        return f"{domain}-historic" if row["era"] == "historic" else domain
     return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from tokenizers import Tokenizer
 from lunagpt.errors import TokenizerError, missing_extra
 from lunagpt.tokenizer import storage
 from lunagpt.tokenizer.dialogue import Message, render, segments
+from lunagpt.tokenizer.pretokenization import canonical
 from lunagpt.tokenizer.special_tokens import (
     ASSISTANT_TOKEN,
     END_TOKEN,
@@ -150,19 +150,19 @@ class LunaTokenizer:
             TokenizerError: an unknown ``return_tensors``.
             MissingDependencyError: ``"pt"``, and torch is not installed.
         """
-        text = _normalized(text)
+        text = canonical(text)
         backend = self._parsing if add_special_tokens else self._content
         ids = self._truncated(backend.encode(text, add_special_tokens=False).ids)
         return _as_tensors(ids, return_tensors)
 
     def encode_content(self, text: str) -> list[int]:
         """Ids of ``text`` read as plain content, uncut; never a control token."""
-        return self._content.encode(_normalized(text), add_special_tokens=False).ids
+        return self._content.encode(canonical(text), add_special_tokens=False).ids
 
     def encode_batch_content(self, texts: Sequence[str]) -> list[list[int]]:
         """:meth:`encode_content` of many texts, on all cores (``RAYON_NUM_THREADS`` limits them)."""
         encodings = self._content.encode_batch_fast(
-            [_normalized(text) for text in texts], add_special_tokens=False
+            [canonical(text) for text in texts], add_special_tokens=False
         )
         return [encoding.ids for encoding in encodings]
 
@@ -237,17 +237,6 @@ class LunaTokenizer:
         if self.max_length is None or len(ids) <= self.max_length:
             return ids
         return ids[: self.max_length] if self.truncation_strategy == "right" else ids[-self.max_length :]
-
-
-def _normalized(text: str) -> str:
-    """NFC by this Python's Unicode tables; lone surrogates become U+FFFD, pairs the character they spell."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            return _normalized(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
-    return text
 
 
 def _as_tensors(ids: list[int], kind: str | None) -> Any:

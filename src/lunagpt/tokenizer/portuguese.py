@@ -12,11 +12,11 @@ from lunagpt.tokenizer.luna_tokenizer import LunaTokenizer
 from lunagpt.tokenizer.morphology import CONTRACTIONS
 
 # Every pattern takes along the space (or SentencePiece's mark for it) that leads its word.
-_WORD_START = r"(?i)[ \u2581]?(?<!\p{L})"
+_WORD_START = r"(?i)[ ▁]?(?<!\p{L})"
 
 #: Elided preposition, article or possessive with its apostrophe: *d'água*, *n'alma*, *minh'avó*, *Sant'Ana*.
 ELISION_PATTERN = (
-    _WORD_START + r"(?:d|n|l|m|t|s|pel|pr|minh|tu|su|noss|voss|sant|c|est|ess|aquel)['\u2019](?=\p{L})"
+    _WORD_START + r"(?:d|n|l|m|t|s|pel|pr|minh|tu|su|noss|voss|sant|c|est|ess|aquel)['’](?=\p{L})"
 )
 
 #: Contraction of preposition and determiner, cut behind the preposition: *d|aquele*, *n|esta*, *pel|os*.
@@ -50,9 +50,8 @@ class PortugueseTokenizerFixer:
     """Gives a tokenizer the borders and the letters of Portuguese, in place.
 
     Each rule changes only what precedes the vocabulary: normalisation and word borders. A vocabulary that
-        never learned
-    *ção* still spells it in pieces, but the text survives. Rules can be applied in any order and more than
-    once.
+    never learned *ção* still spells it in pieces, but the text survives. Rules can be applied in any order
+    and more than once.
 
     Args:
         tokenizer: a :class:`~lunagpt.tokenizer.LunaTokenizer`, a ``tokenizers.Tokenizer``, or any object that

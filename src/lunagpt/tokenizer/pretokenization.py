@@ -55,6 +55,21 @@ def build_pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([build_split(), byte_level])
 
 
+def canonical(text: str) -> str:
+    """What a tokenizer reads of ``text``: its canonical composition, by this Python's Unicode tables.
+
+    A lone surrogate, which no UTF-8 can hold, becomes U+FFFD; a pair becomes the character that it spells.
+    """
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFC", text)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return canonical(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+    return text
+
+
 class WordCounter:
     """Counts the words of a stream of texts.
 
@@ -70,7 +85,7 @@ class WordCounter:
 
     def add(self, text: str) -> None:
         """Counts one document."""
-        text = unicodedata.normalize("NFC", text)
+        text = canonical(text)
         plain = not text.startswith(" ") and _BLANK_AND_SPACE.search(text) is None
         first, *rest = text.split(" ") if plain else _SPACE_AFTER_VISIBLE.split(text)
         self._words.update(self._cut(first))

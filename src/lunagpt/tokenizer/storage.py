@@ -175,7 +175,17 @@ def build_tokenizer(vocab: dict[str, int], merges: list[tuple[str, str]]) -> Tok
 
 
 def completed(tokenizer: Tokenizer) -> Tokenizer:
-    """``tokenizer`` with every named control token; those it lacks get ids behind its last one."""
+    """``tokenizer`` with every named control token; those it lacks get ids behind its last one.
+
+    Raises:
+        TokenizerError: the vocabulary lacks bytes, and so could not spell every text.
+    """
+    vocab = tokenizer.get_vocab()
+    if not all(character in vocab for character in byte_alphabet()):
+        raise TokenizerError(
+            "Este tokenizador não é um BPE de bytes: faltam bytes no vocabulário, e textos se perderiam. "
+            "Use um tokenizador treinado com: luna tokenizer train."
+        )
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special}
     missing = [token for token in NAMED_TOKENS if token not in special]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in missing])
