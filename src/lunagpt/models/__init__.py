@@ -1,0 +1,17 @@
+"""Token ids -> logits: the hybrid language model and its parts (needs the extra `torch`)."""
+
+from lunagpt.models.checkpoint import verify_folder
+from lunagpt.models.decoding_state import DecodingState, LayerState
+from lunagpt.models.luna_model import LunaModel, LunaOutput
+from lunagpt.models.parameters import parameter_groups
+from lunagpt.models.state_space_layer import StateSpaceLayer
+
+__all__ = [
+    "DecodingState",
+    "LayerState",
+    "LunaModel",
+    "LunaOutput",
+    "StateSpaceLayer",
+    "parameter_groups",
+    "verify_folder",
+]

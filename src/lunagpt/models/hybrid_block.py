@@ -1,0 +1,80 @@
+"""One layer of the hybrid model: attention and state space side by side, then the feed-forward network.
+
+    x = x + attention(norm(x)) + state_space(norm(x))
+    x = x + feed_forward(norm(x))
+
+The shape of Falcon-H1 (arXiv 2507.22448, block SA_M): both mixers read the same normalised input and their
+outputs are added, which equals concatenating them before one output projection.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from lunagpt.config import ModelConfig
+from lunagpt.models.attention import Attention
+from lunagpt.models.decoding_state import LayerState
+from lunagpt.models.layers import FeedForward, RMSNorm
+from lunagpt.models.state_space_layer import StateSpaceLayer
+
+
+@dataclass
+class Context:
+    """What all layers of one forward pass share.
+
+    Attributes:
+        rotary: cosine and sine tables of the positions.
+        attention_mask: (B or 1, 1, T, S) bool or None, see `Attention.forward`.
+        mask: (B, T) bool, False at padding, or None.
+        starts: (B, T) bool, True where a packed document starts, or None.
+        length: slots of the attention cache filled before this pass.
+        blocks: tiles of the attention mask worth computing, see `visible_blocks`, or None for the whole of
+            it.
+    """
+
+    rotary: tuple[Tensor, Tensor]
+    attention_mask: Tensor | None = None
+    mask: Tensor | None = None
+    starts: Tensor | None = None
+    length: int = 0
+    blocks: list[tuple[int, int, int]] | None = None
+
+
+class HybridBlock(nn.Module):
+    """One layer, (B, T, D) -> (B, T, D). Either mixer can be left out by the configuration."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.input_norm = RMSNorm(config.hidden_size, config.norm_eps)
+        self.attention = (
+            Attention(config.hidden_size, config.num_heads, config.num_kv_heads, config.head_dim)
+            if config.use_attention
+            else None
+        )
+        self.state_space = (
+            StateSpaceLayer(
+                config.hidden_size,
+                config.state_size,
+                initializer="normal",
+                inner_size=config.ssm_inner_size,
+                num_heads=config.ssm_num_heads,
+                num_groups=config.ssm_num_groups,
+                conv_kernel=config.conv_kernel,
+                chunk_size=config.chunk_size,
+            )
+            if config.use_state_space
+            else None
+        )
+        self.feed_forward_norm = RMSNorm(config.hidden_size, config.norm_eps)
+        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
+
+    def forward(self, x: Tensor, context: Context, state: LayerState | None = None) -> Tensor:
+        """x (B, T, D); `state` is brought up to date in place."""
+        normed = self.input_norm(x)
+        if self.attention is not None:
+            x = x + self.attention(
+                normed, context.rotary, context.attention_mask, state, context.length, context.blocks
+            )
+        if self.state_space is not None:
+            x = x + self.state_space.mix(normed, state, context.mask, context.starts)
+        return x + self.feed_forward(self.feed_forward_norm(x))

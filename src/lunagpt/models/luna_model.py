@@ -1,0 +1,319 @@
+"""LunaModel: token ids -> logits.
+
+A stack of hybrid blocks (attention in parallel with a state-space mixer, then a feed-forward network) between
+a token embedding and a head that shares its weights. With the default settings it computes what transformers'
+`FalconH1ForCausalLM` computes, so that exporting is renaming (`tests/unit/test_model_equality.py`).
+
+Letters: B batch, T time, D model width, V vocabulary, S slots of the attention cache.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lunagpt.config import LunaConfig
+from lunagpt.errors import ConfigError
+from lunagpt.models.attention import visible_blocks
+from lunagpt.models.cross_entropy import linear_cross_entropy
+from lunagpt.models.decoding_state import DecodingState, extend_mask
+from lunagpt.models.hybrid_block import Context, HybridBlock
+from lunagpt.models.layers import Linear, RMSNorm, RotaryPositions
+from lunagpt.models.parameters import initialise
+
+if TYPE_CHECKING:
+    from lunagpt.tokenizer import LunaTokenizer
+
+
+@dataclass
+class LunaOutput:
+    """Result of a forward pass.
+
+    Attributes:
+        logits: (B, T or logits_to_keep, V) float32.
+        state: the state that was passed in, brought up to date, or None.
+    """
+
+    logits: Tensor
+    state: DecodingState | None = None
+
+
+class LunaModel(nn.Module):
+    """The language model. Holds weights only; what it has read lives in a `DecodingState`.
+
+    Args:
+        config: sizes are read from its section `model`.
+        tokenizer: default is the tokenizer shipped with the package, loaded at first use.
+    """
+
+    def __init__(self, config: LunaConfig, tokenizer: "LunaTokenizer | None" = None) -> None:
+        super().__init__()
+        model = config.model
+        _refuse_missing_parts(config)
+        self.config = config
+        self._tokenizer = tokenizer
+        self.compute_dtype = torch.float32
+        self.embedding = nn.Embedding(model.vocab_size, model.hidden_size)
+        self.layers = nn.ModuleList([HybridBlock(model) for _ in range(model.num_layers)])
+        self.final_norm = RMSNorm(model.hidden_size, model.norm_eps)
+        self.lm_head = None if model.tie_embeddings else Linear(model.hidden_size, model.vocab_size)
+        self.rotary = RotaryPositions(model.head_dim, model.rope_theta)
+        initialise(self, model.hidden_size)
+
+    # -- making and keeping --------------------------------------------------------------------------------
+
+    @classmethod
+    def from_scratch(
+        cls,
+        config: LunaConfig | None = None,
+        use_lightweight: bool = False,
+        *,
+        seed: int | None = None,
+        tokenizer: "LunaTokenizer | None" = None,
+    ) -> "LunaModel":
+        """A new model with random weights.
+
+        Args:
+            config: default is the preset "nano". use_lightweight: take the small sizes of
+                `create_small_config` instead of those of `config`. seed: of the weights; None takes torch's
+                global generator.
+        """
+        config = config or LunaConfig.preset("nano")
+        if use_lightweight:
+            config = config.create_small_config()
+        with torch.random.fork_rng(enabled=seed is not None, devices=[]):
+            if seed is not None:
+                torch.manual_seed(seed)
+            return cls(config, tokenizer)
+
+    @classmethod
+    def from_config(cls, config: LunaConfig) -> "LunaModel":
+        """The model that `config.model.base_path` names, or a new one if it names none."""
+        if config.model.base_path:
+            return cls.from_pretrained(config.model.base_path, config)
+        return cls.from_scratch(config)
+
+    @classmethod
+    def from_pretrained(
+        cls, model_path: str | Path, config: LunaConfig | None = None, use_lightweight: bool = False
+    ) -> "LunaModel":
+        """Loads a model folder.
+
+        Args:
+            model_path: folder written by `save`.
+            config: settings of everything but the model's sizes, which always come from the folder.
+            use_lightweight: keep the weights in the 16-bit type of the file (half the memory, slower
+                products).
+
+        Raises:
+            ModelFolderError: the folder is missing, broken or not a LunaGPT model; says which file and what
+                to do.
+        """
+        from lunagpt.models.checkpoint import load_model
+
+        return load_model(model_path, config, keep_dtype=use_lightweight)
+
+    def save(
+        self,
+        model_dir: str | Path,
+        save_to_wandb: bool = False,
+        run_name: str | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        model_card: str | None = None,
+    ) -> Path:
+        """Writes the model folder (weights, config, tokenizer, manifest); replaces an old one in one step.
+
+        Args:
+            dtype: type of the stored weights, e.g. torch.float16; default as they are.
+            model_card: text of the folder's README.md.
+            save_to_wandb: also log the folder as an artifact of the run `run_name` (needs the package wandb).
+        """
+        from lunagpt.models.checkpoint import log_to_wandb, save_model
+
+        folder = save_model(self, model_dir, dtype=dtype, model_card=model_card)
+        if save_to_wandb:
+            log_to_wandb(folder, run_name)
+        return folder
+
+    @property
+    def tokenizer(self) -> "LunaTokenizer":
+        """The tokenizer of this model."""
+        if self._tokenizer is None:
+            from lunagpt.tokenizer import LunaTokenizer
+
+            self._tokenizer = LunaTokenizer.default()
+        return self._tokenizer
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.weight.device
+
+    def num_parameters(self) -> int:
+        """Number of weights; shared ones count once."""
+        return sum(p.numel() for p in self.parameters())
+
+    # -- computing -----------------------------------------------------------------------------------------
+
+    def new_state(self) -> DecodingState:
+        """An empty state: pass it to `forward` to have it filled, pass it on to continue."""
+        return DecodingState.empty(len(self.layers))
+
+    def hidden_states(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        state: DecodingState | None = None,
+        document_ids: Tensor | None = None,
+    ) -> Tensor:
+        """The final hidden states (B, T, D); arguments as in `forward`."""
+        batch, time = input_ids.shape
+        mask = extend_mask(state, attention_mask, batch, time)
+        length = 0 if state is None else state.length
+        real = None if mask is None else mask[:, length:]
+        positions = _positions(input_ids, real, None if state is None else state.positions)
+        starts = None
+        if document_ids is not None:
+            starts = F.pad(document_ids[:, 1:] != document_ids[:, :-1], (1, 0))
+        context = Context(
+            rotary=self.rotary(positions),
+            attention_mask=_attention_mask(mask, document_ids, batch, time, length, input_ids.device),
+            mask=real,
+            starts=starts,
+            length=length,
+            # fused kernels win on a GPU, skipping the empty part of the square wins on a CPU
+            blocks=None if document_ids is None or input_ids.is_cuda else visible_blocks(document_ids),
+        )
+        x = self.embedding(input_ids).to(self.compute_dtype)
+        for i, layer in enumerate(self.layers):
+            x = layer(x, context, None if state is None else state.layers[i])
+        if state is not None:
+            state.length += time
+            state.mask = mask
+            state.positions = positions[:, -1] + 1 if real is None else positions[:, -1] + real[:, -1]
+        return self.final_norm(x)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        state: DecodingState | None = None,
+        document_ids: Tensor | None = None,
+        logits_to_keep: int | None = None,
+    ) -> LunaOutput:
+        """
+        Args:
+            input_ids: (B, T) int64.
+            attention_mask: (B, T), 0 at padding, which must stand on the left.
+            state: what was read before; None reads from the start and keeps nothing.
+            document_ids: (B, T) int, rising: tokens see only their own document (packed training rows).
+            logits_to_keep: compute logits for the last so many positions only.
+        """
+        hidden = self.hidden_states(input_ids, attention_mask, state, document_ids)
+        if logits_to_keep is not None:
+            hidden = hidden[:, -logits_to_keep:]
+        return LunaOutput(F.linear(hidden, self.output_weight.to(hidden.dtype)).float(), state)
+
+    def loss(
+        self, input_ids: Tensor, labels: Tensor, document_ids: Tensor | None = None
+    ) -> tuple[Tensor, int]:
+        """Sum of the cross-entropy in nats (scalar with gradient) and the number of labels counted.
+
+        Args:
+            labels: (B, T) int64, the token that follows each input, -100 where nothing is to be learned.
+        """
+        hidden = self.hidden_states(input_ids, document_ids=document_ids)
+        return linear_cross_entropy(hidden, self.output_weight, labels)
+
+    @property
+    def output_weight(self) -> Tensor:
+        """(V, D) weight of the head."""
+        return self.embedding.weight if self.lm_head is None else self.lm_head.weight
+
+    # -- text ----------------------------------------------------------------------------------------------
+
+    def generate(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, max_length: int = 100, **settings: Any
+    ) -> Tensor:
+        """Continues each row of input_ids (B, T) until it ends its turn; see
+        `lunagpt.generation.generate_batch`.
+
+        Args:
+            attention_mask: (B, T), 0 at padding on the left.
+            max_length: of prompt and continuation together; `max_new_tokens` counts the continuation alone.
+            settings: fields of `SamplingParams` (temperature, top_p, top_k, repetition_penalty, seed, ...).
+
+        Returns:
+            (B, T + new) ids; rows that ended early are filled with the pad token.
+        """
+        from lunagpt.generation import SamplingParams, generate_batch
+
+        settings.setdefault("max_new_tokens", max(0, max_length - input_ids.shape[1]))
+        return generate_batch(self, input_ids, attention_mask, SamplingParams(**settings))
+
+    def generate_text(
+        self,
+        prompt: str,
+        context: str | None = None,
+        prefix: str | None = None,
+        max_length: int = 256,
+        *,
+        stream: bool = False,
+        **settings: Any,
+    ) -> str | Iterator[str]:
+        """Answers `prompt` as one turn of a dialogue; see `lunagpt.models.text.generate_text`."""
+        from lunagpt.models.text import generate_text
+
+        pieces = generate_text(self, prompt, context, prefix, max_length, **settings)
+        return pieces if stream else "".join(pieces)
+
+    def encode_text(self, text: str | list[str], pooling: str = "mean") -> Tensor:
+        """Vectors of texts from the final hidden states; see `lunagpt.models.text.encode_text`."""
+        from lunagpt.models.text import encode_text
+
+        return encode_text(self, text, pooling)
+
+
+def _positions(input_ids: Tensor, real: Tensor | None, before: Tensor | None) -> Tensor:
+    """Positions (B, T) counted over real tokens only; `before` (B,) were read earlier."""
+    if real is None:
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device).expand(input_ids.shape)
+    else:
+        positions = (real.cumsum(dim=1) - 1).clamp(min=0)
+    return positions if before is None else positions + before[:, None]
+
+
+def _attention_mask(
+    mask: Tensor | None, documents: Tensor | None, batch: int, time: int, length: int, device: torch.device
+) -> Tensor | None:
+    """(B or 1, 1, T, S) bool, True where a query may look; None where causality alone decides."""
+    if mask is None and documents is None and (length == 0 or time == 1):
+        return None
+    rows = torch.arange(length, length + time, device=device)[:, None]
+    columns = torch.arange(length + time, device=device)
+    visible = (columns <= rows)[None, None]
+    if documents is not None:
+        visible = visible & (documents[:, None, :, None] == documents[:, None, None, :])
+    if mask is not None:
+        itself = columns == rows  # padding looks at itself: a row that sees nothing would become NaN
+        visible = (visible & mask[:, None, None, :]) | itself
+    return visible
+
+
+def _refuse_missing_parts(config: LunaConfig) -> None:
+    model = config.model
+    for switch in ("use_moe", "use_hypernet", "use_growing"):
+        if model.get(switch):
+            raise ConfigError(
+                f"model.{switch} está ligado, mas esta versão do LunaGPT ainda não tem esse componente. "
+                f'Ponha "{switch}": false na configuração.'
+            )
+    if not (model.use_attention or model.use_state_space):
+        raise ConfigError(
+            "model.use_attention e model.use_state_space estão ambos desligados: o modelo não leria contexto "
+            "algum. Ligue ao menos um dos dois."
+        )

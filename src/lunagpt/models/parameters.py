@@ -1,0 +1,54 @@
+"""Which parameters are which: for optimizers, initialisation and reports."""
+
+import math
+
+import torch
+from torch import nn
+
+from lunagpt.models.layers import Linear
+
+Named = list[tuple[str, nn.Parameter]]
+
+
+def parameter_groups(model: nn.Module) -> dict[str, Named]:
+    """Splits the parameters by the treatment they need in training.
+
+    Returns:
+        "matrix": weights of linear maps inside the layers (Muon, weight decay);
+        "embedding": token embedding and output head (AdamW, weight decay);
+        "no_decay": norms, biases, convolution and the state-space constants A_log, D, dt_bias (AdamW, no
+        decay: pulling decay rates towards zero would change how long the state remembers).
+    """
+    matrices = {id(m.weight) for m in model.modules() if isinstance(m, Linear)}
+    groups: dict[str, Named] = {"matrix": [], "embedding": [], "no_decay": []}
+    for name, parameter in model.named_parameters():
+        if name.startswith(("embedding.", "lm_head.")):
+            groups["embedding"].append((name, parameter))
+        elif id(parameter) in matrices:
+            groups["matrix"].append((name, parameter))
+        else:
+            groups["no_decay"].append((name, parameter))
+    return groups
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, hidden_size: int) -> None:
+    """Draws all weights.
+
+    Linear maps that read the residual stream: normal with std 1 / sqrt(D). Maps that write to it (o_proj,
+    out_proj, down_proj): zero, so that every layer starts as the identity (nanochat, modded-nanogpt).
+    Embedding and head: normal with std 0.02, which puts the first logits near uniform. State-space constants:
+    see `StateSpaceLayer`.
+    """
+    from lunagpt.models.state_space_layer import StateSpaceLayer
+
+    for module in model.modules():
+        if isinstance(module, StateSpaceLayer):
+            module.reset_parameters("normal", 1.0 / math.sqrt(hidden_size))
+    for name, parameter in parameter_groups(model)["matrix"]:
+        if name.endswith(("o_proj.weight", "out_proj.weight", "down_proj.weight")):
+            parameter.zero_()
+        else:
+            parameter.normal_(std=1.0 / math.sqrt(hidden_size))
+    for _, parameter in parameter_groups(model)["embedding"]:
+        parameter.normal_(std=0.02)

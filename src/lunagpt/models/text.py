@@ -1,0 +1,104 @@
+"""Text in, text or vectors out: the convenience layer of `LunaModel`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from lunagpt.errors import LunaError
+
+if TYPE_CHECKING:
+    from lunagpt.models.luna_model import LunaModel
+
+ENCODE_BATCH = 16  # texts per forward pass
+
+
+def generate_text(
+    model: "LunaModel",
+    prompt: str,
+    context: str | None = None,
+    prefix: str | None = None,
+    max_length: int = 256,
+    *,
+    system: str | None = None,
+    **settings: Any,
+) -> Iterator[str]:
+    """Answers one message; yields the text in pieces, whole characters each.
+
+    Args:
+        prompt: the user's message. context: a passage to answer from, put in front of the message.
+        prefix: a role token such as "<|proactive|>" that takes the place of "<|assistant|>", or the words the
+            answer must begin with (they are yielded too).
+        max_length: tokens of the answer at most. system: system message.
+        settings: fields of `SamplingParams`.
+    """
+    from lunagpt.generation import Decoding, SamplingParams, TextStreamer
+
+    tokenizer = model.tokenizer
+    content = f"Contexto:\n{context}\n\nPergunta: {prompt}" if context else prompt
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": content})
+    ids = tokenizer.encode_dialog(messages, add_generation_prompt=True)
+    roles = {
+        tokenizer.assistant_token: tokenizer.assistant_token_id,
+        tokenizer.proactive_token: tokenizer.proactive_token_id,
+        tokenizer.thinking_token: tokenizer.thinking_token_id,
+    }
+    if prefix in roles:
+        ids[-1] = roles[prefix]
+    elif prefix:
+        ids += tokenizer.encode_content(prefix)
+        yield prefix
+    settings.setdefault("max_new_tokens", max_length)
+    settings.setdefault("stop_token_ids", (tokenizer.end_token_id,))
+    settings.setdefault("banned_token_ids", tuple(tokenizer.special_token_ids - {tokenizer.end_token_id}))
+    streamer = TextStreamer(tokenizer)
+    for token in Decoding(model, ids, SamplingParams(**settings)):
+        if piece := streamer.put(token):
+            yield piece
+    if piece := streamer.finish():
+        yield piece
+
+
+@torch.no_grad()
+def encode_text(model: "LunaModel", text: str | list[str], pooling: str = "mean") -> Tensor:
+    """Vectors of texts from the final hidden states.
+
+    Args:
+        text: one text or several. pooling: "mean" over the tokens, "last" or "max".
+
+    Returns:
+        (D,) for one text, (n, D) for a list; float32, not normalised.
+
+    Raises:
+        LunaError: unknown pooling, or a text without a token.
+    """
+    if pooling not in ("mean", "last", "max"):
+        raise LunaError(f'Não conheço pooling="{pooling}". Use "mean", "last" ou "max".')
+    texts = [text] if isinstance(text, str) else list(text)
+    tokens = [
+        ids[: model.config.model.max_position_embeddings]
+        for ids in model.tokenizer.encode_batch_content(texts)
+    ]
+    if not all(tokens):
+        raise LunaError("Não há o que codificar num texto vazio. Passe ao menos uma palavra.")
+    vectors = torch.empty(len(tokens), model.config.model.hidden_size)
+    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # like lengths together: little padding
+    for start in range(0, len(order), ENCODE_BATCH):
+        chosen = order[start : start + ENCODE_BATCH]
+        longest = max(len(tokens[i]) for i in chosen)
+        ids = torch.zeros(len(chosen), longest, dtype=torch.int64, device=model.device)
+        mask = torch.zeros(len(chosen), longest, dtype=torch.bool, device=model.device)
+        for row, i in enumerate(chosen):
+            ids[row, longest - len(tokens[i]) :] = torch.tensor(tokens[i])
+            mask[row, longest - len(tokens[i]) :] = True
+        hidden = model.hidden_states(ids, mask).float()
+        if pooling == "last":
+            pooled = hidden[:, -1]
+        elif pooling == "max":
+            pooled = hidden.masked_fill(~mask[..., None], -torch.inf).amax(dim=1)
+        else:
+            pooled = (hidden * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        vectors[chosen] = pooled.cpu()
+    return vectors[0] if isinstance(text, str) else vectors
