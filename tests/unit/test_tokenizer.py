@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from lunagpt.config import LunaConfig
 from lunagpt.errors import TokenizerError
-from lunagpt.tokenizer import LLAMA_CPP_PRE, LunaTokenizer, storage
+from lunagpt.tokenizer import LLAMA_CPP_PRE, LunaTokenizer, storage, stretches
 from lunagpt.tokenizer.pretokenization import PRE_TOKENIZER_PATTERN
 from lunagpt.tokenizer.special_tokens import SPECIAL_TOKENS
 
@@ -97,6 +97,7 @@ def test_every_text_survives(text: str) -> None:
     assert tokenizer.decode(content) == composed
     assert tokenizer.decode(content, skip_special_tokens=True) == composed
     assert all(token_id >= len(SPECIAL_TOKENS) for token_id in content)
+    assert content == tokenizer.encode(text, add_special_tokens=False), "remembered stretches differ"
 
 
 def test_every_character_of_the_first_planes_survives(tokenizer: LunaTokenizer) -> None:
@@ -150,6 +151,27 @@ def test_skip_special_tokens(tokenizer: LunaTokenizer) -> None:
 def test_batch_equals_one_by_one(tokenizer: LunaTokenizer) -> None:
     texts = [SENTENCE, "", "<|end|>", "Que horas são? 10h30."]
     assert tokenizer.encode_batch_content(texts) == [tokenizer.encode_content(text) for text in texts]
+
+
+def test_the_memory_for_stretches_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stretches, "_CAPACITY", 20)
+    tokenizer = LunaTokenizer.default()
+    encoder = tokenizer._stretches
+    assert encoder is not None
+    texts = [f"um texto de número {number} e nada mais" for number in range(20)]
+    for text in texts * 2:
+        assert tokenizer.encode_content(text) == tokenizer.encode(text, add_special_tokens=False)
+        assert sum(map(len, encoder._known)) <= 20 + len(text)
+
+
+def test_other_word_borders_are_not_remembered() -> None:
+    tokenizer = LunaTokenizer.default()
+    backend = tokenizer.backend_tokenizer
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.backend_tokenizer = backend
+    assert not stretches.StretchEncoder.suits(backend)
+    assert tokenizer.encode_content(SENTENCE) == tokenizer.encode(SENTENCE)
+    assert tokenizer.decode(tokenizer.encode_content(SENTENCE)) == SENTENCE
 
 
 def test_incomplete_characters_decode_to_the_replacement_character(tokenizer: LunaTokenizer) -> None:

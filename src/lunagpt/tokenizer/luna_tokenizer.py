@@ -21,6 +21,7 @@ from lunagpt.tokenizer.special_tokens import (
     THINKING_TOKEN,
     USER_TOKEN,
 )
+from lunagpt.tokenizer.stretches import StretchEncoder
 
 TruncationStrategy = Literal["right", "left"]
 
@@ -94,6 +95,7 @@ class LunaTokenizer:
     def _adopt(self, backend: Tokenizer) -> None:
         self._parsing = storage.completed(backend)
         self._content = storage.without_control_tokens(self._parsing)
+        self._stretches = StretchEncoder(self._content) if StretchEncoder.suits(self._content) else None
         self._token_bytes = storage.token_bytes(self._parsing)
         ids = storage.control_token_ids(self._parsing)
         self.special_tokens = list(ids)
@@ -157,13 +159,14 @@ class LunaTokenizer:
 
     def encode_content(self, text: str) -> list[int]:
         """Ids of ``text`` read as plain content, uncut; never a control token."""
-        return self._content.encode(canonical(text), add_special_tokens=False).ids
+        return self.encode_batch_content([text])[0]
 
     def encode_batch_content(self, texts: Sequence[str]) -> list[list[int]]:
-        """:meth:`encode_content` of many texts, on all cores (``RAYON_NUM_THREADS`` limits them)."""
-        encodings = self._content.encode_batch_fast(
-            [canonical(text) for text in texts], add_special_tokens=False
-        )
+        """:meth:`encode_content` of many texts, fastest in batches of a megabyte or so."""
+        canonical_texts = [canonical(text) for text in texts]
+        if self._stretches is not None:
+            return self._stretches.encode_batch(canonical_texts)
+        encodings = self._content.encode_batch_fast(canonical_texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def decode(self, token_ids: Any, skip_special_tokens: bool = False) -> str:

@@ -70,33 +70,42 @@ def canonical(text: str) -> str:
     return text
 
 
+def cut_at_spaces(text: str) -> tuple[str, list[str]]:
+    """Cuts ``text`` at spaces that follow a visible character: what stands before the first, and behind each.
+
+    The expression always puts a border before such a space, and what comes before never changes how it reads
+    on from there. So the words of ``text`` are the words of the first stretch and of ``" " + stretch`` for
+    each of the others.
+    """
+    plain = not text.startswith(" ") and _BLANK_AND_SPACE.search(text) is None
+    first, *rest = text.split(" ") if plain else _SPACE_AFTER_VISIBLE.split(text)
+    return first, rest
+
+
 class WordCounter:
     """Counts the words of a stream of texts.
 
-    The expression always puts a border before a space that follows a visible character, and what comes before
-    never changes how it reads on from there. So a text can be cut at these spaces first: counting the lumps
-    costs a dictionary look-up each, and the expression runs once per distinct lump.
+    Counting the stretches of :func:`cut_at_spaces` costs a dictionary look-up each; the expression then runs
+    once per distinct stretch.
     """
 
     def __init__(self) -> None:
         self._split = build_split()
-        self._lumps: Counter[str] = Counter()
+        self._stretches: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
 
     def add(self, text: str) -> None:
         """Counts one document."""
-        text = canonical(text)
-        plain = not text.startswith(" ") and _BLANK_AND_SPACE.search(text) is None
-        first, *rest = text.split(" ") if plain else _SPACE_AFTER_VISIBLE.split(text)
+        first, rest = cut_at_spaces(canonical(text))
         self._words.update(self._cut(first))
-        self._lumps.update(rest)
+        self._stretches.update(rest)
 
     def counts(self) -> Counter[str]:
         """Occurrences of each word so far."""
-        for lump, count in self._lumps.items():
-            for word in self._cut(" " + lump):
+        for stretch, count in self._stretches.items():
+            for word in self._cut(" " + stretch):
                 self._words[word] += count
-        self._lumps.clear()
+        self._stretches.clear()
         return self._words
 
     def _cut(self, text: str) -> Iterator[str]:

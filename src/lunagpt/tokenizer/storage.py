@@ -229,7 +229,7 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes]:
 def save(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes the four files into ``folder``, each in one step."""
     state = json.loads(tokenizer.to_str())
-    vocab = {**state["model"]["vocab"], **control_token_ids(tokenizer)}
+    vocab = tokenizer.get_vocab(with_added_tokens=True)
     merges = [" ".join(merge) if isinstance(merge, list) else merge for merge in state["model"]["merges"]]
     special = {
         "llama_cpp_pre": LLAMA_CPP_PRE,
