@@ -1,0 +1,32 @@
+"""What every benchmark says about the machine it ran on, and how it keeps its table."""
+
+import os
+import platform
+from datetime import date
+from pathlib import Path
+
+import torch
+
+
+def describe_machine() -> str:
+    """One line: processor, cores, number formats it multiplies natively, torch version."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        flags = next(line for line in lines if line.startswith("flags"))
+        name += "".join(
+            f", {flag}" for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f" {flag}" in flags
+        )
+    except (OSError, StopIteration):
+        pass
+    return f"{name}; {os.cpu_count()} cores, {torch.get_num_threads()} threads; torch {torch.__version__}"
+
+
+def write_table(path: Path, title: str, lines: list[str]) -> None:
+    """Prints a Markdown section and appends it, dated, to the results file."""
+    section = "\n".join([f"## {title}, {date.today().isoformat()}", "", *lines]) + "\n"
+    print(section)
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(section + "\n")
