@@ -12,7 +12,7 @@ import numpy.typing as npt
 from lunagpt.config.sections import DataSource
 from lunagpt.data.packing import pack_best_fit
 from lunagpt.data.sources import SourceSpec, parse_sources
-from lunagpt.data.token_cache import DataTokenizer, TokenizedSource, token_byte_lengths, tokenize_source
+from lunagpt.data.token_cache import DataTokenizer, TokenizedSource, token_byte_lengths, tokenize_sources
 from lunagpt.data.units import UnitOrder, cut_units
 from lunagpt.errors import DataError
 
@@ -129,9 +129,7 @@ class PackedDataset:
         self.specs: list[SourceSpec] = parse_sources(sources)
         self.sequence_length, self.batch_size, self.seed = sequence_length, batch_size, seed
         self.rank, self.world_size = rank, world_size
-        self.tokenized = [
-            tokenize_source(spec, tokenizer, cache_dir=cache_dir, root=root) for spec in self.specs
-        ]
+        self.tokenized = tokenize_sources(self.specs, tokenizer, cache_dir=cache_dir, root=root)
         self._units = [
             cut_units(source, sequence_length, tokenizer.end_token_id) for source in self.tokenized
         ]

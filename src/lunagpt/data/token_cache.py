@@ -66,6 +66,11 @@ def token_byte_lengths(tokenizer: DataTokenizer) -> npt.NDArray[np.int64]:
     )
 
 
+def tokenizer_fingerprint(tokenizer: DataTokenizer) -> str:
+    """Hash of everything on which the ids of a text depend."""
+    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class TokenizedSource:
     """A source as token ids (E examples, N tokens).
@@ -107,6 +112,7 @@ def tokenize_source(
     *,
     cache_dir: str | Path | None = None,
     root: str | Path | None = None,
+    fingerprint: str | None = None,
 ) -> TokenizedSource:
     """Tokens of a source, from the cache if it has them.
 
@@ -115,11 +121,12 @@ def tokenize_source(
         tokenizer: the tokenizer.
         cache_dir: folder of all caches, created if missing; by default `default_cache_dir`.
         root: folder to which the source's paths are relative.
+        fingerprint: `tokenizer_fingerprint`, where many sources share a tokenizer; computed if None.
 
     Raises:
         DataError: the files are missing, unreadable or have no usable row.
     """
-    key = _content_key(spec, tokenizer, root)
+    key = _content_key(spec, fingerprint or tokenizer_fingerprint(tokenizer), root)
     base = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
     folder = base / f"{_slug(spec.label)}-{key[:16]}"
     if not (folder / "info.json").exists():
@@ -133,10 +140,25 @@ def tokenize_source(
     return _open(spec, folder, key)
 
 
-def _content_key(spec: SourceSpec, tokenizer: DataTokenizer, root: str | Path | None) -> str:
+def tokenize_sources(
+    specs: Sequence[SourceSpec],
+    tokenizer: DataTokenizer,
+    *,
+    cache_dir: str | Path | None = None,
+    root: str | Path | None = None,
+) -> list[TokenizedSource]:
+    """`tokenize_source` for every source of a mixture, in order."""
+    fingerprint = tokenizer_fingerprint(tokenizer)
+    return [
+        tokenize_source(spec, tokenizer, cache_dir=cache_dir, root=root, fingerprint=fingerprint)
+        for spec in specs
+    ]
+
+
+def _content_key(spec: SourceSpec, fingerprint: str, root: str | Path | None) -> str:
     description = {
         "format": FORMAT_VERSION,
-        "tokenizer": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
+        "tokenizer": fingerprint,
         "files": [(path.name, sha256_file(path)) for path in source_files(spec, root)],
         "options": spec.content_options(),
     }

@@ -12,7 +12,7 @@ from lunagpt.config.sections import DataSource
 from lunagpt.data.dataset import Batch, RowWriter, Unit
 from lunagpt.data.packing import pack_best_fit
 from lunagpt.data.sources import parse_sources
-from lunagpt.data.token_cache import DataTokenizer, tokenize_source
+from lunagpt.data.token_cache import DataTokenizer, tokenize_sources
 from lunagpt.data.units import cut_units
 
 
@@ -50,7 +50,7 @@ class ValidationSet:
         cache_dir: str | Path | None = None,
     ) -> None:
         specs = parse_sources(sources)
-        tokenized = [tokenize_source(spec, tokenizer, cache_dir=cache_dir, root=root) for spec in specs]
+        tokenized = tokenize_sources(specs, tokenizer, cache_dir=cache_dir, root=root)
         self._writer = RowWriter(tokenized, tokenizer, sequence_length)
         self._batch_size = batch_size
         self._rows: dict[str, list[list[Unit]]] = {}
