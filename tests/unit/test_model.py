@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunagpt.config import LunaConfig, count_parameters
@@ -72,6 +72,7 @@ def test_unequal_prompts_in_one_batch(model):
 
 
 @torch.no_grad()
+@settings(max_examples=20)
 @given(lengths=st.lists(st.integers(1, 120), min_size=1, max_size=6))
 def test_packed_documents_do_not_see_each_other(lengths):
     model = make_model()

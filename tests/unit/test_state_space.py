@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunagpt.models.decoding_state import LayerState
@@ -13,7 +13,7 @@ TOLERANCE = 2e-5  # relative to the largest value, float32
 
 
 def relative_error(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float((a - b).abs().max() / b.abs().max().clamp_min(1e-12))
+    return float((a - b).detach().abs().max() / b.detach().abs().max().clamp_min(1e-12))
 
 
 def random_inputs(batch, time, heads, width, groups, size, dtype=torch.float32, seed=0):
@@ -57,14 +57,14 @@ def test_a_document_start_forgets_everything_before_it():
 
 @pytest.mark.parametrize("evaluate", [scan_chunked, scan_sequential])
 def test_gradients_are_exact_in_float64(evaluate):
-    *inputs, state = random_inputs(1, 11, 2, 3, 1, 2, dtype=torch.float64)
-    starts = torch.zeros(1, 11, dtype=torch.bool)
-    starts[0, 6] = True
+    *inputs, state = random_inputs(1, 7, 2, 2, 1, 2, dtype=torch.float64)
+    starts = torch.zeros(1, 7, dtype=torch.bool)
+    starts[0, 4] = True
     leaves = [t.requires_grad_() for t in (*inputs, state)]
 
     def run(*tensors):
         if evaluate is scan_chunked:
-            return scan_chunked(*tensors, starts, 4)
+            return scan_chunked(*tensors, starts, 3)
         return scan_sequential(*tensors, starts)
 
     assert torch.autograd.gradcheck(run, leaves, atol=1e-6)
@@ -126,7 +126,8 @@ def test_the_layer_as_the_specification_uses_it():
     assert torch.allclose(layer(x[:, :5], use_cache=True), output[:, :5], atol=1e-5)
 
 
-@given(pieces=st.lists(st.integers(1, 40), min_size=1, max_size=6), seed=st.integers(0, 100))
+@settings(max_examples=12)  # the reference takes a step per token
+@given(pieces=st.lists(st.integers(1, 40), min_size=1, max_size=4), seed=st.integers(0, 100))
 def test_reading_in_pieces_equals_reading_at_once(pieces, seed):
     torch.manual_seed(seed)
     layer = StateSpaceLayer(32, 8, num_heads=4, num_groups=2)
