@@ -29,8 +29,8 @@ TruncationStrategy = Literal["right", "left"]
 class LunaTokenizer:
     """Byte-level BPE for Portuguese with control tokens for dialogue.
 
-    Lossless: ``decode(encode(text))`` is the canonical composition (NFC) of ``text`` for every
-    string, as long as nothing is truncated. A lone surrogate, which no UTF-8 file can hold, counts as U+FFFD.
+    Lossless: ``decode(encode(text))`` is the canonical composition (NFC) of ``text`` for every string, as
+    long as nothing is truncated. A lone surrogate, which no UTF-8 file can hold, counts as U+FFFD.
 
     Control tokens are recognised by :meth:`encode` and by nothing else: :meth:`encode_content`,
     :meth:`encode_dialog` and :meth:`encode_dialog_with_mask` spell a ``<|system|>`` that stands in a message
@@ -41,7 +41,8 @@ class LunaTokenizer:
             ``tokenizer.json`` or a folder) or ``vocab_path`` and ``merges_path``; without a path the
             vocabulary that ships with the package is used. ``max_length`` (tokens) and
             ``truncation_strategy`` (``"right"`` drops the end, ``"left"`` the beginning) limit
-            :meth:`encode`; without ``max_length`` nothing is cut.
+            :meth:`encode`. A configuration that names no ``max_length`` means 1,024, as the specification has
+            it; without any configuration nothing is cut.
 
     Raises:
         TokenizerError: a named file is missing or broken, or a setting has no meaning.
