@@ -1,0 +1,102 @@
+"""luna-nano, the model inside the package: it is there, and it can hold a short conversation."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from lunagpt.chat import LunaChat
+from lunagpt.commands.opening import SHIPPED_MODEL, set_threads
+from lunagpt.generation import SamplingParams
+from lunagpt.models import LunaModel, verify_folder
+
+FOLDER = Path(str(resources.files("lunagpt") / "assets" / SHIPPED_MODEL))
+BEST = SamplingParams(temperature=0.0)
+
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="o luna-nano ainda não está no pacote")
+
+
+@pytest.fixture(scope="module")
+def model() -> LunaModel:
+    return LunaModel.from_pretrained(FOLDER)
+
+
+@pytest.fixture
+def chat(model: LunaModel) -> LunaChat:
+    return LunaChat(model, params=BEST)
+
+
+def test_the_folder_is_whole_and_small(model: LunaModel) -> None:
+    files = verify_folder(FOLDER)["files"]
+    assert sum(entry["size"] for entry in files.values()) < 40_000_000
+    assert "README.md" in files
+    assert model.tokenizer.vocab_size == model.config.model.vocab_size == 16_384
+
+
+@pytest.mark.parametrize("greeting", ["Oi!", "Olá, tudo bem?", "Bom dia!", "boa noite"])
+def test_it_greets_and_ends_its_turn(chat: LunaChat, greeting: str) -> None:
+    answer = chat.send_message(greeting)
+    assert chat.report.finish_reason == "stop"
+    assert 3 <= len(answer) <= 600
+    assert re.search(r"[.!?…]\W*$", answer), answer
+
+
+def test_it_says_who_it_is(chat: LunaChat) -> None:
+    assert "Luna" in chat.send_message("Quem é você?")
+
+
+def test_it_goes_on_for_some_turns_without_loops(model: LunaModel) -> None:
+    chat = LunaChat(model, params=SamplingParams(seed=1))
+    for message in ["Oi!", "Como você funciona?", "E o que você sabe fazer?", "Obrigado, até mais!"]:
+        chat.send_message(message)
+        assert chat.report.finish_reason == "stop", chat.history
+    answers = [entry["content"] for entry in chat.history if entry["role"] == "assistant"]
+    assert len(set(answers)) == len(answers)
+
+
+def test_it_answers_from_a_passage(chat: LunaChat) -> None:
+    passage = "A biblioteca da praça abre às nove horas e fecha às dezessete horas."
+    answer = chat.send_message(f"{passage}\n\nA que horas a biblioteca abre?")
+    assert re.search(r"\b(nove|9)\b", answer), answer
+
+
+def test_a_pipe_on_a_fresh_home_prints_an_answer(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "lunagpt.cli", "chat"],
+        input="Olá\n",
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={"HOME": str(tmp_path), "PATH": "", "PYTHONPATH": ":".join(sys.path)},
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.strip()
+
+
+@pytest.mark.performance
+def test_first_token_within_five_seconds_and_forty_tokens_a_second(model: LunaModel) -> None:
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lunagpt.cli", "--query", "Olá"], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.read(1)
+    assert time.perf_counter() - started < 5
+    process.stdout.read()
+    process.wait()
+
+    set_threads(None)
+    chat = LunaChat(model)
+    started, tokens = time.perf_counter(), 0
+    while tokens < 200:
+        chat.send_message("Conte uma história longa sobre uma viagem.")
+        tokens += chat.report.completion_tokens
+        chat.clear()
+    assert tokens / (time.perf_counter() - started) >= 40
