@@ -9,11 +9,12 @@ asks for an error gets one.
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.scripted_engine import ScriptedEngine
+
 from lunagpt import cli
 from lunagpt.chat import LunaChat
 from lunagpt.commands import chat as chat_command
-from scripted_engine import ScriptedEngine
 
 
 def reply(messages: list[dict[str, str]]) -> str | Exception:

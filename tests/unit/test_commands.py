@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scripted_engine import ScriptedEngine
 
 import lunagpt
 from lunagpt import cli
@@ -22,7 +23,6 @@ from lunagpt.commands.chat import banner
 from lunagpt.commands.console import PlainConsole, read_message
 from lunagpt.commands.wrapping import WordWrapper
 from lunagpt.errors import GenerationError, ModelFolderError
-from scripted_engine import ScriptedEngine
 
 
 class Luna:

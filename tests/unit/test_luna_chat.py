@@ -8,13 +8,13 @@ from itertools import islice
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scripted_engine import ScriptedEngine
 
 from lunagpt.chat import LunaChat
 from lunagpt.chat.stages import NOTHING_TO_SAY
 from lunagpt.engines import AnswerReport, AnswerStream
 from lunagpt.errors import GenerationError
 from lunagpt.generation import SamplingParams
-from scripted_engine import ScriptedEngine
 
 
 def user(text: str) -> dict[str, str]:
