@@ -9,6 +9,7 @@ import lunagpt
 from lunagpt.commands import failures, texts
 from lunagpt.commands.numbers import in_words
 from lunagpt.commands.opening import ChatSettings, open_chat
+from lunagpt.engines import LunaEngine
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
@@ -48,9 +49,8 @@ def run_chat(
 
 def banner(chat: LunaChat) -> str:
     """The lines that open a conversation: what this is, what it cannot do, how to leave."""
-    model = getattr(chat.engine, "model", None)
-    return texts.BANNER.format(
-        version=lunagpt.__version__,
-        model=chat.engine.name,
-        parameters=in_words(model.num_parameters()) if model is not None else "?",
-    )
+    model = chat.engine.name
+    if isinstance(chat.engine, LunaEngine):
+        parameters = in_words(chat.engine.model.num_parameters())
+        model = texts.MODEL_WITH_SIZE.format(name=model, parameters=parameters)
+    return texts.BANNER.format(version=lunagpt.__version__, model=model)

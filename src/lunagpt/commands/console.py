@@ -127,7 +127,7 @@ class TerminalConsole:
             print(wrapper.finish(), flush=True)
 
     def note(self, text: str) -> None:
-        print(f"\x1b[2m{text}\x1b[0m" if self._colour else text, flush=True)
+        print(text, flush=True)
 
 
 def _printable(text: str) -> str:

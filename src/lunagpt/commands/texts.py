@@ -87,7 +87,8 @@ OUTPUT_NEEDS_INPUT = "A opção --output só serve junto com --input."
 # -- conversation --------------------------------------------------------------------------------------------
 
 LOADING = "Carregando {model}…"
-BANNER = """LunaGPT {version} · {model}, {parameters} de parâmetros, neste computador
+MODEL_WITH_SIZE = "{name}, {parameters} de parâmetros"
+BANNER = """LunaGPT {version} · {model}, neste computador
 Modelo pequeno: conversa em português, mas erra fatos e contas. Confira tudo.
 Digite sua mensagem. /ajuda mostra os comandos; /sair encerra.
 """
