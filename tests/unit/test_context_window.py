@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +54,7 @@ def test_the_cut_moves_in_steps(tokenizer: LunaTokenizer) -> None:
     ]
     assert cuts == sorted(cuts)
     assert cuts[-1] > 60
-    moves = sum(before != after for before, after in zip(cuts, cuts[1:], strict=False))
+    moves = sum(before != after for before, after in pairwise(cuts))
     dropped_turns = cuts[-1] / 2
     assert moves < 0.6 * dropped_turns
 

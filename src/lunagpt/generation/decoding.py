@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -221,8 +220,3 @@ def new_generator(seed: int | None) -> torch.Generator:
     else:
         generator.manual_seed(seed % 2**63)
     return generator
-
-
-def with_stop_token(params: SamplingParams, *token_ids: int) -> SamplingParams:
-    """`params` that also stop at `token_ids`."""
-    return replace(params, stop_token_ids=tuple(dict.fromkeys((*params.stop_token_ids, *token_ids))))
