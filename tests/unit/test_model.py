@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunagpt.config import LunaConfig, count_parameters
-from lunagpt.errors import ConfigError, LunaError
+from lunagpt.errors import ConfigError, GenerationError, LunaError
 from lunagpt.models import LunaModel, parameter_groups
 from lunagpt.models.cross_entropy import linear_cross_entropy
 
@@ -215,3 +215,15 @@ def test_generate_continues_each_row_as_if_alone():
     assert together.shape[1] <= 20
     alone = model.generate(short, max_length=13, temperature=0)
     assert together[1, 12:].tolist()[: alone.shape[1] - 5] == alone[0, 5:].tolist()
+
+
+def test_generate_stops_at_the_end_of_the_turn_and_says_when_there_is_no_room():
+    model = make_model()
+    with torch.no_grad():
+        model.embedding.weight.zero_()
+        model.embedding.weight[model.tokenizer.end_token_id] = 1.0
+        model.final_norm.weight.fill_(1.0)
+    ids = torch.full((1, 4), model.tokenizer.end_token_id)
+    assert model.generate(ids, max_length=30, temperature=0).shape[1] <= 5
+    with pytest.raises(GenerationError, match="max_length"):
+        model.generate(ids, max_length=4)

@@ -55,7 +55,7 @@ class HybridBlock(nn.Module):
             StateSpaceLayer(
                 config.hidden_size,
                 config.state_size,
-                initializer="normal",
+                initializer=None,
                 inner_size=config.ssm_inner_size,
                 num_heads=config.ssm_num_heads,
                 num_groups=config.ssm_num_groups,

@@ -9,11 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Linear(nn.Linear):
-    """`nn.Linear` without bias whose weight follows the dtype of the input."""
+class Linear(nn.Module):
+    """A linear map without bias whose weight (out, in) follows the dtype of the input.
+
+    The weight is not drawn here: `lunagpt.models.parameters.initialise` draws all, loading draws none.
+    """
 
     def __init__(self, in_features: int, out_features: int) -> None:
-        super().__init__(in_features, out_features, bias=False)
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype))

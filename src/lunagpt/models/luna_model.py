@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lunagpt.config import LunaConfig
-from lunagpt.errors import ConfigError
+from lunagpt.errors import ConfigError, GenerationError
 from lunagpt.models.attention import visible_blocks
 from lunagpt.models.cross_entropy import linear_cross_entropy
 from lunagpt.models.decoding_state import DecodingState, extend_mask
@@ -57,12 +57,14 @@ class LunaModel(nn.Module):
         self.config = config
         self._tokenizer = tokenizer
         self.compute_dtype = torch.float32
-        self.embedding = nn.Embedding(model.vocab_size, model.hidden_size)
+        table = torch.empty(model.vocab_size, model.hidden_size)
+        self.embedding = nn.Embedding(model.vocab_size, model.hidden_size, _weight=table)
         self.layers = nn.ModuleList([HybridBlock(model) for _ in range(model.num_layers)])
         self.final_norm = RMSNorm(model.hidden_size, model.norm_eps)
         self.lm_head = None if model.tie_embeddings else Linear(model.hidden_size, model.vocab_size)
         self.rotary = RotaryPositions(model.head_dim, model.rope_theta)
-        initialise(self, model.hidden_size)
+        if not table.is_meta:  # loading builds on the meta device and brings its own weights
+            initialise(self, model.hidden_size)
 
     # -- making and keeping --------------------------------------------------------------------------------
 
@@ -252,7 +254,14 @@ class LunaModel(nn.Module):
         """
         from lunagpt.generation import SamplingParams, generate_batch
 
-        settings.setdefault("max_new_tokens", max(0, max_length - input_ids.shape[1]))
+        room = max_length - input_ids.shape[1]
+        if "max_new_tokens" not in settings and room <= 0:
+            raise GenerationError(
+                f"O prompt tem {input_ids.shape[1]} tokens e max_length, que conta prompt e resposta, é "
+                f"{max_length}. Aumente max_length, ou use max_new_tokens, que conta só a resposta."
+            )
+        settings.setdefault("max_new_tokens", room)
+        settings.setdefault("stop_token_ids", (self.tokenizer.end_token_id,))
         return generate_batch(self, input_ids, attention_mask, SamplingParams(**settings))
 
     def generate_text(

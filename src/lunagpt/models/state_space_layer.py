@@ -32,7 +32,7 @@ class StateSpaceLayer(nn.Module):
         hidden_size: D.
         state_size: N, numbers remembered per channel. Default D / 4.
         activation: nonlinearity of the gate that multiplies the output: a name of ACTIVATIONS or a module.
-        initializer: "orthogonal" or "normal", for the two projections.
+        initializer: "orthogonal" or "normal", for the two projections; None draws nothing at all.
         inner_size: channels of the recurrence, default 2 D. num_heads: H, default inner_size / 32 or fewer.
         num_groups: G, heads of a group share B and C. conv_kernel: W. chunk_size: Q, changes speed only.
 
@@ -44,7 +44,7 @@ class StateSpaceLayer(nn.Module):
         hidden_size: int,
         state_size: int | None = None,
         activation: str | nn.Module | None = None,
-        initializer: str = "orthogonal",
+        initializer: str | None = "orthogonal",
         *,
         inner_size: int | None = None,
         num_heads: int | None = None,
@@ -78,7 +78,8 @@ class StateSpaceLayer(nn.Module):
         else:
             self.activation = ACTIVATIONS[activation or "silu"]()
         self._cached: LayerState | None = None
-        self.reset_parameters(initializer)
+        if initializer is not None:
+            self.reset_parameters(initializer)
 
     @torch.no_grad()
     def reset_parameters(self, initializer: str = "normal", std: float = 0.02) -> None:
