@@ -1,11 +1,12 @@
-"""What all tests share: two threads, no network, no settings from outside, modest numbers of examples."""
+"""What all tests share: one thread of torch, no network, no outside settings, modest numbers of examples."""
 
 from __future__ import annotations
 
 import os
 
 # Read by torch and by the libraries under it when they are first imported.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors: a second thread only waits
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
