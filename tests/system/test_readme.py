@@ -15,9 +15,13 @@ READMES = [ROOT / "README.md", ROOT / "README.en.md"]
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    return re.findall(
-        rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    text = path.read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
 def commands(path: Path) -> list[str]:
@@ -33,12 +37,7 @@ def test_make_targets_and_luna_commands_exist(path: Path) -> None:
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), command
         elif words[0] == ".venv/bin/luna":
-            done = subprocess.run(
-                [sys.executable, "-m", "lunagpt.cli", words[1], "--help"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = run("-m", "lunagpt.cli", words[1], "--help")
             assert done.returncode == 0, done.stderr
             for option in (word for word in words if word.startswith("--")):
                 assert option in done.stdout, command
@@ -57,8 +56,6 @@ def test_linked_files_exist(path: Path) -> None:
 
 def test_the_python_example_runs() -> None:
     (example,) = blocks(ROOT / "README.md", "python")
-    done = subprocess.run(
-        [sys.executable, "-c", example], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run("-c", example)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
