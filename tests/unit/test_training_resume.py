@@ -120,30 +120,30 @@ def test_a_later_end_extends_the_constant_part(tmp_path: Path) -> None:
     assert_same_weights(whole, model)
 
 
-def test_decay_now_and_its_own_resume(tmp_path: Path) -> None:
-    def rates(resume: bool, **options: Any) -> tuple[Trainer, list[float]]:
-        recorder = Recorder()
-        settings = {**QUIET, "learning_rate": 0.01, "schedule": "wsd"}
-        trainer = Trainer(TinyModel(), callbacks=[recorder], checkpoint_dir=str(tmp_path), **settings)
-        trainer.train(CountingData(), resume=resume, **options)
-        return trainer, [metrics["lr_factor"] for metrics in recorder.metrics]
+class StopAt(Recorder):
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
 
-    class StopAtFive(Recorder):
-        def on_step_end(self, trainer: Trainer, metrics: dict[str, Any]) -> None:
-            if metrics["step"] == 5:
-                trainer.stop("test")
+    def on_step_end(self, trainer: Trainer, metrics: dict[str, Any]) -> None:
+        super().on_step_end(trainer, metrics)
+        if metrics["step"] == self.step:
+            trainer.stop("test")
 
-    trainer = Trainer(TinyModel(), callbacks=[StopAtFive()], checkpoint_dir=str(tmp_path), **QUIET)
-    trainer.train(CountingData(), max_minutes=9)
-    trainer, first = rates(True, decay_now=4, max_minutes=9)
-    assert first == [1.0, 0.75, 0.5, 0.25]
-    assert trainer.progress.step == 9
-    for path in list_checkpoints(tmp_path)[1:]:
-        state = json.loads((path / "trainer_state.json").read_text())
-        assert state["annealing"]
-        assert state["schedule"]["max_steps"] == 9
-    _, again = rates(True, max_minutes=9)
-    assert again == []  # the decay is over; without other orders there is nothing left to do
+
+def test_a_decay_can_be_ordered_and_outlives_a_restart(tmp_path: Path) -> None:
+    def factors(stop: int, **options: Any) -> list[float]:
+        recorder = StopAt(stop)
+        trainer = Trainer(TinyModel(), callbacks=[recorder], checkpoint_dir=str(tmp_path), **QUIET)
+        trainer.train(CountingData(), max_minutes=9, **options)
+        return [metrics["lr_factor"] for metrics in recorder.metrics]
+
+    assert factors(5) == [1.0] * 5
+    assert factors(7, resume=True, decay_now=4) == [1.0, 0.75]
+    assert factors(99, resume=True) == [0.5, 0.25]
+    assert factors(99, resume=True) == []  # it is over, and nothing else was asked for
+    # Where it began is kept, to go on at the full rate from there.
+    assert factors(8, resume=tmp_path / "step-00000005") == [1.0] * 3
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:

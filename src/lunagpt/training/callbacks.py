@@ -135,14 +135,15 @@ class SampleCallback(Callback):
     def on_evaluation(self, trainer: Trainer, results: dict[str, Any]) -> None:
         import torch
 
+        from lunagpt.training.compilation import uncompiled
+
         model, folder = trainer.model, trainer.run_dir
         if folder is None:
             return
         texts = []
         model.eval()
         try:
-            # Generation has other shapes than training: compiled layers would compile anew for each of them.
-            with torch.random.fork_rng(), torch.compiler.set_stance("force_eager"):
+            with torch.random.fork_rng(), uncompiled(model):
                 for prompt in trainer.settings.sample_prompts:
                     answer = model.generate_text(prompt, max_length=128, temperature=0.7, seed=0)
                     texts.append(f"> {prompt}\n{answer}\n")

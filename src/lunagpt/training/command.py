@@ -77,10 +77,11 @@ def train_command(
     recipe.config.save(run_dir / "config.yaml")
 
     trainer = _trainer(model, recipe, run_dir)
-    tokenizer = model.tokenizer
+    settings, tokenizer = trainer.settings, model.tokenizer
+    validation_tokens = settings.validation_batches * settings.batch_size * settings.sequence_length
     result = trainer.train(
         recipe.train_dataset(tokenizer),
-        recipe.validation_datasets(tokenizer) or None,
+        recipe.validation_set(tokenizer, validation_tokens),
         resume=resume,
         decay_now=decay_now,
         max_steps=max_steps,

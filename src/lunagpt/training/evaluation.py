@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lunagpt.errors import DataError
 from lunagpt.training.batches import Batch, ExampleStream, batch_stream
+from lunagpt.training.compilation import uncompiled
 
 
 @dataclass
@@ -52,8 +53,11 @@ def fixed_batches(dataset: Any, batch_size: int, limit: int | None) -> dict[str,
     the same text.
 
     Args:
-        dataset: one data set, or a mapping from a group's name to its data set.
+        dataset: one data set, a mapping from a group's name to its data set, or a set that has `groups` and
+            gives the `batches(group)` of each, such as `lunagpt.data.ValidationSet`.
     """
+    if hasattr(dataset, "groups") and hasattr(dataset, "batches"):
+        return {name: list(itertools.islice(dataset.batches(name), limit)) for name in dataset.groups}
     groups = dataset if isinstance(dataset, Mapping) else {"": dataset}
     return {name: _first_batches(group, batch_size, limit) for name, group in groups.items()}
 
@@ -85,7 +89,7 @@ def evaluate_batches(
     total, by_group = Tally(), {}
     was_training = model.training
     model.eval()
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), uncompiled(model):
         for name, batches in groups.items():
             tally = Tally()
             for raw in batches:

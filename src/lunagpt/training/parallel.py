@@ -1,8 +1,9 @@
 """Several micro-batches at once on a CPU: one thread of torch per micro-batch instead of all threads on one.
 
-The matrices of a small model are too small to split: two micro-batches side by side keep two cores busier than
-one micro-batch cut in halves (benchmarks/results/training_speed.md). The gradients are summed in a fixed order,
-so a run is repeatable, but not bit-equal to one with another number of workers.
+The matrices of a small model are too small to split: two micro-batches side by side keep two cores busier
+than one micro-batch cut in halves (benchmarks/results/training_speed.md). The gradients are summed in a fixed
+order, so a run of a model without dropout is repeatable, but not bit-equal to one with another number of
+workers.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ class GradientWorkers:
 def keep_freed_memory() -> bool:
     """Lets the process keep the memory that tensors free, on Linux with glibc; True if it could.
 
-    By default glibc gives every large block back to the system at once, and each new one costs a page fault per
-    4 KiB: a fifth of a training step on a CPU (benchmarks/results/training_speed.md).
+    By default glibc gives every large block back to the system at once, and each new one costs a page fault
+    per 4 KiB: a fifth of a training step on a CPU (benchmarks/results/training_speed.md).
     """
     if not sys.platform.startswith("linux"):
         return False

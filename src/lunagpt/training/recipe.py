@@ -1,7 +1,6 @@
 """The file that `luna train` reads: what to train on, how, and from which model.
 
-A recipe is a YAML or JSON file with any sections of a `LunaConfig` (`model`, `training`, …) and three keys
-more:
+A recipe is a YAML or JSON file with any sections of a `LunaConfig` (`model`, `training`, …) and three keys:
 
     root         folder to which the data paths are relative
     sources      the mixture, see `lunagpt.data.SourceSpec`
@@ -19,7 +18,7 @@ from typing import Any
 
 from lunagpt.config import LunaConfig, TrainingConfig
 from lunagpt.config.reading import parse_yaml, read_settings
-from lunagpt.data import PackedDataset
+from lunagpt.data import PackedDataset, ValidationSet
 from lunagpt.errors import ConfigError, DataError
 
 
@@ -28,8 +27,10 @@ class Recipe:
     """A recipe as read.
 
     Attributes:
-        config: the settings of model and training. loop: those of `TrainingSettings` that LunaConfig does
-        not have. sources, validation: entries for `PackedDataset`. root: the folder of the data.
+        config: the settings of model and training.
+        loop: those of `TrainingSettings` that LunaConfig does not have.
+        sources, validation: entries as `lunagpt.data.SourceSpec` takes them.
+        root: the folder of the data.
     """
 
     config: LunaConfig
@@ -42,22 +43,27 @@ class Recipe:
         """The endless stream of training batches."""
         if not self.sources:
             raise DataError("A receita não diz em que treinar. Preencha “sources” com pelo menos uma fonte.")
-        return self._packed(self.sources, tokenizer)
-
-    def validation_datasets(self, tokenizer: Any) -> dict[str, PackedDataset]:
-        """One data set per entry of `validation`, each read at most once."""
-        entries = [dict(entry, max_repeat=1) for entry in self.validation]
-        names = [entry.get("name") or f"validação {i + 1}" for i, entry in enumerate(entries)]
-        return {name: self._packed([entry], tokenizer) for name, entry in zip(names, entries, strict=True)}
-
-    def _packed(self, sources: list[Any], tokenizer: Any) -> PackedDataset:
         training = self.config.training
         return PackedDataset(
-            sources,
+            self.sources,
             tokenizer,
             sequence_length=training.sequence_length,
             batch_size=training.batch_size,
             seed=training.seed,
+            root=self.root,
+        )
+
+    def validation_set(self, tokenizer: Any, max_tokens: int | None = None) -> ValidationSet | None:
+        """The held-out text, about `max_tokens` of each group; None if the recipe names none."""
+        if not self.validation:
+            return None
+        training = self.config.training
+        return ValidationSet(
+            self.validation,
+            tokenizer,
+            sequence_length=training.sequence_length,
+            batch_size=training.batch_size,
+            max_tokens=max_tokens,
             root=self.root,
         )
 
@@ -100,4 +106,8 @@ def _apply(values: dict[str, Any], change: str) -> None:
         raise ConfigError(
             f"Não entendi “{change}”. Escreva seção.chave=valor, como training.learning_rate=0.001."
         )
-    values[section] = {**(values.get(section) or {}), key: parse_yaml(f"x: {text}")["x"]}
+    try:
+        value = parse_yaml(f"x: {text}")["x"]
+    except ConfigError as error:
+        raise ConfigError(f"Não entendi o valor em “{change}”: {error}") from None
+    values[section] = {**(values.get(section) or {}), key: value}

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
+
+from lunagpt.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Schedule:
     decay_steps: int = 0
     decay_shape: str = "linear"  # linear | sqrt
     min_ratio: float = 0.0
+    ordered: bool = False  # a decay that was ordered during the run; it outlives a restart
 
     @property
     def decay_start(self) -> int | None:
@@ -60,3 +64,37 @@ class Schedule:
 
 def _fraction(step: int, start: int, end: int) -> float:
     return min(max((step - start) / max(end - start, 1), 0.0), 1.0)
+
+
+def plan_schedule(
+    settings: TrainingSettings,
+    step: int,
+    max_steps: int | None,
+    decay_now: int | None = None,
+    begun: dict[str, Any] | None = None,
+) -> Schedule:
+    """The schedule for a run that stands at `step`.
+
+    Args:
+        settings: kind, warm-up, decay and floor.
+        max_steps: the end, None if unknown.
+        decay_now: decay over so many steps from here and end there, whatever the settings say. Meant for
+            runs at a constant rate: a cosine or linear schedule would jump up first.
+        begun: fields of the schedule that the resumed run had; a decay ordered by `decay_now` is carried on.
+    """
+    if decay_now is None and begun is not None and begun.get("ordered"):
+        return Schedule(**begun)
+    decay_steps = settings.decay_steps
+    if decay_now is not None:
+        max_steps, decay_steps = step + decay_now, decay_now
+    elif decay_steps is None:
+        decay_steps = round((max_steps or 0) * settings.decay_fraction)
+    return Schedule(
+        kind="wsd" if decay_now is not None else settings.schedule,
+        warmup_steps=settings.warmup_steps,
+        max_steps=max_steps,
+        decay_steps=decay_steps,
+        decay_shape=settings.decay_shape,
+        min_ratio=settings.min_learning_rate_ratio,
+        ordered=decay_now is not None,
+    )

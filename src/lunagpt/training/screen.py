@@ -74,22 +74,11 @@ class ScreenCallback(Callback):
             parts.append(f"perda {number(self.loss, 3)}")
         if self.bits is not None:
             parts.append(f"{number(self.bits, 3)} bits/byte")
-        parts.append(f"{number(trainer.tokens_per_second(), 0)} tokens/s")
-        left = seconds_left(trainer)
+        parts.append(f"{number(trainer.session.tokens_per_second, 0)} tokens/s")
+        left = trainer.session.seconds_left(last, trainer.settings.max_minutes)
         if left is not None:
             parts.append(f"falta {duration(left)}")
         return " · ".join(parts)
-
-
-def seconds_left(trainer: Trainer) -> float | None:
-    """Seconds until the step or time limit, whichever comes first; None without a limit."""
-    limits = []
-    if trainer.settings.max_minutes is not None:
-        limits.append(60 * trainer.settings.max_minutes - trainer.session_seconds)
-    steps = trainer.progress.step - trainer.session_first_step
-    if trainer.schedule.max_steps is not None and steps:
-        limits.append((trainer.schedule.max_steps - trainer.progress.step) * trainer.session_seconds / steps)
-    return max(min(limits), 0.0) if limits else None
 
 
 def describe(metrics: dict[str, Any]) -> str:

@@ -11,52 +11,31 @@ import itertools
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from lunagpt.data.token_cache import token_byte_lengths
 from lunagpt.errors import ConfigError, LunaError
 from lunagpt.training import checkpoints
-from lunagpt.training.batches import Batch, as_batch, batch_stream, num_batches, num_learned
+from lunagpt.training.batches import IGNORED, Batch, as_batch, batch_stream, num_batches, num_learned
 from lunagpt.training.callbacks import Callback, resolve_callbacks
 from lunagpt.training.compilation import compile_if_faster, is_compiled, restore_layers
 from lunagpt.training.evaluation import bits_per_byte, evaluate_batches, fixed_batches
 from lunagpt.training.optim import MatrixBlocks, Optimizers, build_optimizer
 from lunagpt.training.parallel import GradientWorkers
 from lunagpt.training.precision import choose_compute_dtype
-from lunagpt.training.schedule import Schedule
+from lunagpt.training.progress import Progress, Session
+from lunagpt.training.schedule import plan_schedule
 from lunagpt.training.settings import TrainingSettings
 from lunagpt.training.signals import StopSignals
 
 
 class TrainingError(LunaError):
     """Training cannot go on."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands; saved with every checkpoint.
-
-    Attributes:
-        step: optimizer steps done. tokens: input tokens read. seconds: time spent in training, over all its
-        parts.
-        skipped_steps: steps without an update because loss or gradient were no numbers; bad_in_a_row: the
-        latest ones.
-        validation: newest results of `evaluate`; best_loss: the lowest validation loss so far, reached at
-        best_step.
-    """
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    skipped_steps: int = 0
-    bad_in_a_row: int = 0
-    validation: dict[str, Any] = field(default_factory=dict)
-    best_loss: float | None = None
-    best_step: int = 0
 
 
 class Trainer:
@@ -66,9 +45,8 @@ class Trainer:
         model: has `loss(input_ids, labels, document_ids) -> (sum in nats, number of targets)`.
         config: a LunaConfig whose section `training` gives the settings; default is the model's own.
         optimizer: a torch optimizer, or the name of one as in the settings.
-        scheduler: a torch learning-rate scheduler, advanced once per epoch; without one, the schedule of the
-        settings
-            acts at every step.
+        scheduler: a torch learning-rate scheduler, advanced once per epoch; without one, the schedule of
+            the settings acts at every step.
         callbacks: `Callback` objects or names such as "early_stopping_callback"; see `resolve_callbacks`.
         train_dataset, train_dataloader, validation_dataset: see `batch_stream`; may also be given to `train`.
         matrix_blocks: see `build_optimizer`.
@@ -102,13 +80,19 @@ class Trainer:
         self._asked_callbacks = callbacks
         self._optimizer, self._matrix_blocks = optimizer, matrix_blocks
         self._workers: GradientWorkers | None = None
+        tokenizer = getattr(model, "tokenizer", None)
+        self._token_bytes = None if tokenizer is None else torch.from_numpy(token_byte_lengths(tokenizer))
         self._validation: dict[str, list[Mapping[str, Any]]] | None = None
 
     # -- what other trainers change --------------------------------------------------------------------------
 
     def prepare(self, raw: Mapping[str, Any]) -> Batch:
-        """A raw batch of the data set as tensors on the model's device."""
-        return as_batch(raw, self.device)
+        """A raw batch of the data set as tensors on the model's device, with the bytes of its targets."""
+        batch = as_batch(raw, self.device)
+        if batch["num_bytes"] is None and self._token_bytes is not None:
+            targets = batch["labels"][batch["labels"] != IGNORED]
+            batch["num_bytes"] = float(self._token_bytes[targets.cpu()].sum())
+        return batch
 
     def compute_loss(self, batch: Batch) -> tuple[Tensor, int]:
         """The summed loss of a batch in nats, with gradient, and the number of targets in it."""
@@ -129,8 +113,7 @@ class Trainer:
 
         Args:
             resume: go on from the newest sound checkpoint of `checkpoint_dir`, if there is one, or from the
-            given
-                checkpoint folder. Data position, optimizer and random states continue exactly.
+                given checkpoint folder. Data position, optimizer and random states continue exactly.
             decay_now: lower the learning rate to its floor over so many steps from here, then stop.
             options: settings that go over those of the constructor.
 
@@ -155,7 +138,13 @@ class Trainer:
         self.callbacks = resolve_callbacks(self._asked_callbacks, self)
         try:
             saved = self._resume(resume)
-            self._set_schedule(saved, decay_now, options.get("max_steps"))
+            self.schedule = plan_schedule(
+                settings,
+                step=self.progress.step,
+                max_steps=settings.max_steps or self._steps_of_epochs(),
+                decay_now=decay_now,
+                begun=None if options.get("max_steps") else saved.get("schedule"),
+            )
             metrics = self._loop(self._choose_numerics(iter(self.stream), saved))
         finally:
             restore_layers(self.model)
@@ -179,9 +168,8 @@ class Trainer:
         """Step until something says stop; returns the metrics of the last step."""
         settings, progress = self.settings, self.progress
         metrics: dict[str, Any] = {}
-        seconds_before, epoch = progress.seconds, self.stream.epoch
-        self._session_start = time.perf_counter()
-        self.session_first_step, self._session_tokens = progress.step, progress.tokens
+        session, epoch = Session(progress), self.stream.epoch
+        self.session = session
         self.model.train()
         self._notify("on_train_start")
         with StopSignals() as signals:
@@ -194,14 +182,14 @@ class Trainer:
                     self.scheduler.step()
                 epoch = self.stream.epoch
                 metrics = self._step(micro_batches)
-                progress.seconds = seconds_before + self.session_seconds
+                session.advance_clock()
                 self._notify("on_step_end", metrics)
                 if self.validation_dataset is not None and progress.step % settings.eval_interval == 0:
                     self._validate()
             validated = progress.validation.get("step") == progress.step
             if self.validation_dataset is not None and metrics and not validated and not signals.received:
                 self._validate()
-            progress.seconds = seconds_before + self.session_seconds
+            session.advance_clock()
             self._notify("on_train_end")
         return metrics
 
@@ -240,9 +228,7 @@ class Trainer:
             "tokens_per_second": tokens / seconds,
         }
         if all(batch["num_bytes"] for batch in batches):
-            metrics["bits_per_byte"] = bits_per_byte(
-                float(nats), sum(batch["num_bytes"] for batch in batches)
-            )
+            metrics["bits_per_byte"] = bits_per_byte(nats, sum(batch["num_bytes"] for batch in batches))
         return metrics
 
     def _add_gradients(self, batches: Sequence[Batch]) -> tuple[float, int]:
@@ -264,13 +250,12 @@ class Trainer:
         return float(total) / scale, targets
 
     def evaluate(self, dataset: Any = None, max_batches: int | None = None) -> dict[str, Any]:
-        """`loss`, `perplexity`, `tokens`, `bits_per_byte` (where the data set counts bytes) and, for a
-        mapping of named data sets, the same under `groups`.
+        """`loss`, `perplexity`, `tokens`, `bits_per_byte` (where the bytes are known) and, for a mapping of
+        named data sets, the same under `groups`.
 
         Args:
             dataset: a data set or a mapping of them; default is the validation set, whose first
-            `validation_batches`
-                batches are read once and kept.
+                `validation_batches` batches are read once and kept.
             max_batches: how much of another data set to read; default is all of it.
         """
         settings = self.settings
@@ -298,7 +283,7 @@ class Trainer:
             self.stop("signal")
         elif self.schedule.max_steps is not None and self.progress.step >= self.schedule.max_steps:
             self.stop("max_steps")
-        elif limit is not None and self.session_seconds >= 60 * limit:
+        elif limit is not None and self.session.seconds >= 60 * limit:
             self.stop("max_minutes")
         return self.stop_reason is not None
 
@@ -334,15 +319,6 @@ class Trainer:
             return Path(self.settings.checkpoint_dir)
         return None if self.run_dir is None else self.run_dir / "checkpoints"
 
-    @property
-    def session_seconds(self) -> float:
-        """Seconds since this call of `train` began to step."""
-        return time.perf_counter() - self._session_start
-
-    def tokens_per_second(self) -> float:
-        """Mean of this session, with everything that happens between the steps."""
-        return (self.progress.tokens - self._session_tokens) / max(self.session_seconds, 1e-9)
-
     def stop(self, reason: str) -> None:
         """Let the loop end after this step; the first reason given counts."""
         self.stop_reason = self.stop_reason or reason
@@ -362,7 +338,6 @@ class Trainer:
             "progress": asdict(self.progress),
             "data": self.stream.state_dict(),
             "schedule": asdict(self.schedule),
-            "annealing": self._annealing,
             "compute_dtype": str(self._compute_dtype).removeprefix("torch."),
             "compiled": is_compiled(self.model),
             "gradient_workers": 1 if self._workers is None else self._workers.num_workers,
@@ -408,28 +383,6 @@ class Trainer:
                 callback.load_state_dict(saved["callbacks"][callback.name])
         self.notice(f"Continuo do passo {self.progress.step} ({path.name}).")
         return saved
-
-    def _set_schedule(self, saved: dict[str, Any], decay_now: int | None, asked_steps: int | None) -> None:
-        """The schedule of the settings; or a decay from here; or the decay that an interrupted run was in."""
-        settings = self.settings
-        self._annealing = decay_now is not None or (bool(saved.get("annealing")) and asked_steps is None)
-        if self._annealing and decay_now is None:
-            self.schedule = Schedule(**saved["schedule"])
-            return
-        max_steps = settings.max_steps or self._steps_of_epochs()
-        decay_steps = settings.decay_steps
-        if decay_now is not None:
-            max_steps, decay_steps = self.progress.step + decay_now, decay_now
-        elif decay_steps is None:
-            decay_steps = round((max_steps or 0) * settings.decay_fraction)
-        self.schedule = Schedule(
-            kind="wsd" if decay_now is not None else settings.schedule,
-            warmup_steps=settings.warmup_steps,
-            max_steps=max_steps,
-            decay_steps=decay_steps,
-            decay_shape=settings.decay_shape,
-            min_ratio=settings.min_learning_rate_ratio,
-        )
 
     def _steps_of_epochs(self) -> int | None:
         batches, epochs = num_batches(self.stream), self.settings.epochs

@@ -1,0 +1,176 @@
+"""`train_command` from a recipe to a model folder, with the real model, tokenizer and data path."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.unit.train_helpers import one_thread  # noqa: F401 - acts on every test here
+
+from lunagpt import LunaModel
+from lunagpt.errors import ConfigError, DataError
+from lunagpt.training.command import train_command
+from lunagpt.training.journal import read_journal
+from lunagpt.training.recipe import read_recipe
+
+RECIPE = """
+model: {preset: test, hidden_size: 32, num_layers: 1}
+training:
+  sequence_length: 32
+  batch_size: 2
+  gradient_accumulation_steps: 2
+  gradient_workers: 2
+  warmup_steps: 2
+  eval_interval: 6
+  compile: false
+  max_steps: 6
+  schedule: constant
+  log_interval: 1
+  validation_batches: 1
+  sample_prompts: []
+sources:
+  - {name: textos, path: textos.jsonl, weight: 2}
+  - {name: conversas, path: conversas.jsonl, weight: 1}
+validation:
+  - {name: textos-valid, path: textos.jsonl}
+  - {name: conversas-valid, path: conversas.jsonl}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A recipe and its data; caches go to the same folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    texts = [
+        {"text": f"A casa número {i} fica na rua das Flores, perto do rio, e tem {i % 7} janelas azuis."}
+        for i in range(60)
+    ]
+    talks = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Quanto é {i} mais um?"},
+                {"role": "assistant", "content": f"{i} mais um é {i + 1}."},
+            ]
+        }
+        for i in range(60)
+    ]
+    for name, rows in (("textos", texts), ("conversas", talks)):
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "receita.yaml").write_text(RECIPE, encoding="utf-8")
+    return tmp_path
+
+
+def run(place: Path, name: str = "run", **options: Any) -> dict[str, Any]:
+    return train_command(place / "receita.yaml", place / name, data_root=place, **options)
+
+
+def losses(folder: Path) -> list[tuple[int, float]]:
+    return [
+        (row["step"], row["loss"]) for row in read_journal(folder / "log.jsonl") if row["kind"] == "train"
+    ]
+
+
+def test_from_recipe_to_model_folder(place: Path) -> None:
+    result = run(place, changes=["training.sample_prompts=['Quem é você?']"])
+    assert result["steps"] == 6
+    assert set(result["validation"]["groups"]) == {"textos-valid", "conversas-valid"}
+    assert result["validation"]["bits_per_byte"] > 0
+    names = {path.name for path in (place / "run").iterdir()}
+    assert {"config.yaml", "log.jsonl", "samples.txt", "checkpoints", "model"} <= names
+    model = LunaModel.from_pretrained(place / "run" / "model")
+    assert model.config.model.hidden_size == 32
+    assert losses(place / "run")[-1][1] < losses(place / "run")[0][1]
+    assert "> Quem é você?" in (place / "run" / "samples.txt").read_text(encoding="utf-8")
+
+
+def test_continued_run_equals_unbroken_one(place: Path) -> None:
+    run(place, "whole")
+    run(place, "parts", max_steps=3)
+    run(place, "parts", resume=True)
+    assert losses(place / "parts") == losses(place / "whole")
+    one, two = (LunaModel.from_pretrained(place / name / "model") for name in ("whole", "parts"))
+    for left, right in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_starts_from_a_base_model(place: Path) -> None:
+    run(place)
+    result = run(place, "tuned", base_model=place / "run" / "model", max_steps=1)
+    assert result["loss"] < losses(place / "run")[0][1]
+
+
+def test_a_run_is_not_overwritten(place: Path) -> None:
+    run(place, max_steps=1)
+    with pytest.raises(ConfigError, match="--resume"):
+        run(place)
+
+
+def test_settings_on_the_command_line(place: Path) -> None:
+    changes = ["training.learning_rate=0.5", "training.momentum=0.8", "model.use_attention=false"]
+    recipe = read_recipe(place / "receita.yaml", preset="nano", data_root=place, changes=changes)
+    assert recipe.config.training.learning_rate == 0.5
+    assert recipe.config.training.batch_size == 2
+    assert recipe.loop["momentum"] == 0.8
+    assert recipe.loop["log_interval"] == 1
+    assert recipe.config.model.preset == "nano"
+    assert not recipe.config.model.use_attention
+
+
+@pytest.mark.parametrize("change", ["learning_rate=1", "training.learning_rate", "training.=2"])
+def test_a_malformed_setting_is_explained(place: Path, change: str) -> None:
+    with pytest.raises(ConfigError, match=r"seção\.chave=valor"):
+        read_recipe(place / "receita.yaml", changes=[change])
+
+
+def test_a_value_that_is_no_yaml_is_shown(place: Path) -> None:
+    with pytest.raises(ConfigError, match=r"training\.momentum=\[0"):
+        read_recipe(place / "receita.yaml", changes=["training.momentum=[0.9"])
+
+
+def test_an_unknown_setting_is_named(place: Path) -> None:
+    with pytest.raises(ConfigError, match="log_interval"):
+        run(place, changes=["training.log_intervall=2"])
+
+
+def test_a_recipe_without_sources(place: Path) -> None:
+    (place / "receita.yaml").write_text("model: {preset: test}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="sources"):
+        run(place)
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
+def test_killed_run_goes_on_as_if_nothing_had_happened(place: Path) -> None:
+    """kill -9 in the middle of training, restart, and the same losses and weights as without."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    base = [sys.executable, "-m", "lunagpt.training", str(place / "receita.yaml"), "--data-root", str(place)]
+    base += ["--set", "training.max_steps=60", "--set", "training.checkpoint_interval_minutes=0.005"]
+
+    def command(name: str, *more: str) -> list[str]:
+        return [*base, "--run-dir", str(place / name), *more]
+
+    subprocess.run(command("whole"), env=environment, check=True, timeout=300)
+    for wanted in (12, 33):
+        process = subprocess.Popen(command("parts", "--resume"), env=environment)
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline and process.poll() is None:
+            steps = [step for step, _ in losses(place / "parts")]
+            if steps and steps[-1] >= wanted:
+                break
+            time.sleep(0.02)
+        assert process.poll() is None, "it ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert list((place / "parts" / "checkpoints").glob("step-*"))
+    subprocess.run(command("parts", "--resume"), env=environment, check=True, timeout=300)
+    assert losses(place / "parts") == losses(place / "whole")
+    one, two = (LunaModel.from_pretrained(place / name / "model") for name in ("whole", "parts"))
+    for left, right in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(left, right)
