@@ -34,9 +34,10 @@ class TinyModel(nn.Module):
         torch.manual_seed(seed)
         self.config = LunaConfig()
         self.embedding = nn.Embedding(VOCABULARY, width)
-        self.layers = nn.ModuleList(
-            [nn.Sequential(Linear(width, 2 * width), nn.SiLU(), Linear(2 * width, width))]
-        )
+        layer = nn.Sequential(Linear(width, 2 * width), nn.SiLU(), Linear(2 * width, width))
+        for linear in (layer[0], layer[2]):
+            nn.init.normal_(linear.weight, std=linear.weight.shape[1] ** -0.5)
+        self.layers = nn.ModuleList([layer])
         self.norm = RMSNorm(width, 1e-5)
         self.dropout = nn.Dropout(dropout)
 
