@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.unit.test_training_loop import QUIET, Recorder
+from tests.unit.test_training_loop import QUIET, Poisoned, Recorder
 from tests.unit.train_helpers import (
     CountingData,
     TinyModel,
@@ -89,6 +90,15 @@ def test_no_curves_of_nothing(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     draw_curves(tmp_path / "log.jsonl", tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
+
+
+def test_steps_without_a_number_are_no_obstacle(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    trainer = Trainer(Poisoned({2, 5, 6}), run_dir=str(tmp_path), log_interval=2, **QUIET)
+    trainer.train(CountingData(), max_steps=8)
+    values = [row["loss"] for row in read_journal(tmp_path / "log.jsonl") if row["kind"] == "train"]
+    assert [math.isfinite(value) for value in values] == [True, True, False, True]
+    assert (tmp_path / "curves.png").exists()
 
 
 def test_without_matplotlib_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,15 +60,15 @@ def draw_curves(journal: Path, picture: Path, title: str | None = None) -> None:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
-    import io
-
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
     rows = read_journal(journal)
-    train = [row for row in rows if row.get("kind") == "train"]
-    validation = [row for row in rows if row.get("kind") == "validation"]
+    train, validation = (
+        [row for row in rows if row.get("kind") == kind and math.isfinite(row["loss"])]
+        for kind in ("train", "validation")
+    )
     if not train:
         return
     in_bits = all("bits_per_byte" in row for row in train + validation)
@@ -81,15 +84,8 @@ def draw_curves(journal: Path, picture: Path, title: str | None = None) -> None:
     if validation:
         at = [row["tokens_read"] / 1e6 for row in validation]
         points = [row[measure] for row in validation]
-        upper.plot(at, points, color=ORANGE, marker="o", markersize=4, linewidth=1.2, label="validação")
-        upper.annotate(
-            f"{points[-1]:.3f}".replace(".", ","),
-            (at[-1], points[-1]),
-            textcoords="offset points",
-            xytext=(0, -14),
-            ha="right",
-            color=ORANGE,
-        )
+        label_of_last = f"validação (última: {points[-1]:.3f})".replace(".", ",")
+        upper.plot(at, points, color=ORANGE, marker="o", markersize=4, linewidth=1.2, label=label_of_last)
     # The first steps are far above the rest and would flatten it.
     later = sorted(values[len(values) // 20 :] + [row[measure] for row in validation])
     span = later[-1] - later[0]
@@ -112,12 +108,13 @@ def draw_curves(journal: Path, picture: Path, title: str | None = None) -> None:
 
 
 def smoothed(values: list[float]) -> list[float]:
-    """Exponential mean over about a fiftieth of the curve, corrected for its start."""
-    keep = 1 - 1 / max(len(values) / 50, 1)
-    mean, weight, result = 0.0, 0.0, []
-    for value in values:
-        mean, weight = keep * mean + (1 - keep) * value, keep * weight + (1 - keep)
-        result.append(mean / weight)
+    """Centred mean over about a fiftieth of the curve, which does not lag; narrower at the steep start."""
+    sums = list(itertools.accumulate(values, initial=0.0))
+    result = []
+    for i in range(len(values)):
+        half = min(len(values) // 100, i)
+        end = min(i + half + 1, len(values))
+        result.append((sums[end] - sums[i - half]) / (end - i + half))
     return result
 
 

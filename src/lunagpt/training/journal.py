@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ class JournalCallback(Callback):
             return
         row = {"kind": "train", **self._pending[-1]}
         for key in ("loss", "bits_per_byte", "gradient_norm", "seconds"):
-            values = [metrics[key] for metrics in self._pending if key in metrics]
+            values = [metrics[key] for metrics in self._pending if math.isfinite(metrics.get(key, math.nan))]
             if values:
                 row[key] = sum(values) / len(values)
         self._pending.clear()
