@@ -47,13 +47,17 @@ class Attention(nn.Module):
         if state is not None:
             key, value = state.append_attention(key, value, length)
         shared = self.num_heads // self.num_kv_heads
-        if shared > 1:
+        if time == 1:
+            # the heads that share a key are the rows of one query: nothing is copied while decoding
+            query = query.view(batch, self.num_kv_heads, shared, self.head_dim)
+        elif shared > 1:
             key, value = (t.repeat_interleave(shared, dim=1) for t in (key, value))
-        if blocks is not None and mask is not None:
+        if blocks is not None and mask is not None and time > 1:
             mixed = blockwise_attention(query, key, value, mask, blocks)
         else:
             causal = mask is None and time > 1
             mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
+        mixed = mixed.reshape(batch, self.num_heads, time, self.head_dim)
         return self.o_proj(mixed.transpose(1, 2).reshape(batch, time, self.num_heads * self.head_dim))
 
 
