@@ -61,6 +61,7 @@ def no_compiler(model: nn.Module) -> None:
 
 def test_without_a_compiler_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation, "compile_layers", no_compiler)
+    monkeypatch.setattr(compilation, "WORTH_COMPILING", 0)
     recorder = Recorder()
     trainer = Trainer(TinyModel(), callbacks=[recorder], max_steps=2, precision="float32")
     assert trainer.train(CountingData())["steps"] == 2
@@ -80,10 +81,18 @@ def test_compiled_only_if_faster(monkeypatch: pytest.MonkeyPatch, mode: str, gai
     assert len(notices) == 2
 
 
+@pytest.mark.parametrize("bounds", [{"num_runs": 10}, {"max_seconds": 60}])
+def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch, bounds: dict[str, float]) -> None:
+    monkeypatch.setattr(compilation, "_seconds", lambda run: 1.0)
+    monkeypatch.setattr(compilation, "compile_layers", lambda model: pytest.fail("compiled"))
+    compile_if_faster(TinyModel(), "auto", lambda: None, lambda text: None, **bounds)
+
+
 def test_the_trial_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trying out compilation changes neither the first steps nor what a checkpoint would say of the data."""
 
     monkeypatch.setattr(compilation, "compile_layers", traced_only)
+    monkeypatch.setattr(compilation, "WORTH_COMPILING", 0)
     losses = []
     for mode in ("auto", False):
         recorder = Recorder()

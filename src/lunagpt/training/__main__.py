@@ -13,11 +13,17 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m lunagpt.training", description="Treina um modelo Luna.")
     add = options.add_argument
     add("recipe_path", metavar="RECEITA", help="arquivo como configs/treino/nano-pretreino.yaml")
-    add("--run-dir", required=True, help="pasta da execução: registro, curvas, pontos de parada, modelo")
+    add("--run-dir", required=True, help="pasta da execução: registro, curvas, pontos de retomada, modelo")
     add("--preset", help="tamanho do modelo: test, nano ou mini")
     add("--data-root", help="pasta em que estão os dados")
     add("--base-model", help="pasta do modelo de partida")
-    add("--resume", nargs="?", const=True, default=False, help="continua do último ponto de parada, ou de um")
+    add(
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        help="continua do último ponto de retomada, ou de um",
+    )
     add("--max-steps", type=int, help="passos ao todo")
     add("--max-minutes", type=float, help="minutos desta vez")
     add("--decay-now", type=int, metavar="PASSOS", help="desce a taxa em tantos passos e termina")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
@@ -71,8 +72,7 @@ def batch_stream(dataset: Any, batch_size: int, seed: int, num_epochs: int | Non
 
     - one that keeps its own position (`state_dict`, `load_state_dict`), such as `lunagpt.data.PackedDataset`;
     - a sequence of examples (`len`, `[i]`), each with `input_ids` and optionally `labels`, or a torch
-    DataLoader over
-      one: shuffled anew each epoch, padded, `batch_size` rows at a time;
+      DataLoader over one: shuffled anew each epoch, padded, `batch_size` rows at a time;
     - any other iterable of batches, which is read again from its start to find a saved position.
     """
     if hasattr(dataset, "state_dict") and hasattr(dataset, "load_state_dict"):
@@ -148,33 +148,34 @@ class ExampleStream:
 
 
 class ReplayedStream:
-    """Batches of a plain iterable. A saved position is found by reading the epoch again with its random
-    state.
-    """
+    """Batches of a plain iterable; a saved position is found by reading the epoch again, shuffled alike."""
 
     def __init__(self, batches: Iterable[Mapping[str, Any]], num_epochs: int | None) -> None:
         self.batches, self.num_epochs = batches, num_epochs
         self.epoch, self.position, self.random = 0, 0, torch.get_rng_state()
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        skip = self.position
-        if skip:
-            now = torch.get_rng_state()
-            torch.set_rng_state(self.random)
         while self.num_epochs is None or self.epoch < self.num_epochs:
-            if not skip:
-                self.random = torch.get_rng_state()
-            empty = True
-            for index, batch in enumerate(self.batches):
+            empty = self.position == 0
+            for batch in self._open_epoch():
                 empty = False
-                if index < skip:
-                    continue
-                if skip and index == skip:
-                    torch.set_rng_state(now)
-                self.position = index + 1
+                self.position += 1
                 yield batch
             _refuse_empty(empty)
-            self.epoch, self.position, skip = self.epoch + 1, 0, 0
+            self.epoch, self.position = self.epoch + 1, 0
+
+    def _open_epoch(self) -> Iterator[Mapping[str, Any]]:
+        """The batches of this epoch from `position` on; what is read over again leaves the random state."""
+        if not self.position:
+            self.random = torch.get_rng_state()
+            return iter(self.batches)
+        now = torch.get_rng_state()
+        torch.set_rng_state(self.random)
+        batches = iter(self.batches)
+        for _ in itertools.islice(batches, self.position):
+            pass
+        torch.set_rng_state(now)
+        return batches
 
     def __len__(self) -> int:
         return len(self.batches)  # type: ignore[arg-type]
@@ -189,9 +190,7 @@ class ReplayedStream:
 
 
 def pad_examples(examples: list[Mapping[str, Any]]) -> Batch:
-    """One batch of examples of unequal length; padding is never a target and, being on the right, never
-    seen.
-    """
+    """One batch of examples of unequal length; the padding, on the right, is neither seen nor a target."""
     ids = [torch.as_tensor(example["input_ids"], dtype=torch.int64).flatten() for example in examples]
     labels = [
         torch.as_tensor(example.get("labels", example["input_ids"]), dtype=torch.int64).flatten()

@@ -44,9 +44,7 @@ class Callback:
 
 
 class CheckpointCallback(Callback):
-    """A checkpoint every few minutes, where a decay begins (so that the run can be extended from there), and
-    at the end.
-    """
+    """A checkpoint every few minutes, at the end, and where a decay begins, to extend the run from there."""
 
     name = "checkpoint"
 
@@ -73,9 +71,7 @@ class CheckpointCallback(Callback):
 
 
 class EarlyStoppingCallback(Callback):
-    """Ends training after `early_stopping_patience` evaluations (default 5) without a better validation
-    loss.
-    """
+    """Ends training after `early_stopping_patience` evaluations (default 5) without a better loss."""
 
     name = "early_stopping"
 
@@ -176,8 +172,7 @@ NAMES: dict[str, Callable[[], Callback] | None] = {
 
 
 def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) -> list[Callback]:
-    """The callbacks of a run, in the order in which they act; checkpoints come last and see what the others
-    did.
+    """The callbacks of a run, in the order in which they act; checkpoints come last, after all changes.
 
     Args:
         asked: objects or names. Whatever is asked, there is progress on the screen; with a `run_dir` log,

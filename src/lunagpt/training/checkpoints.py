@@ -1,10 +1,8 @@
-"""Checkpoints of a run: folders `step-00001234` that hold all that is needed to go on as if nothing had
-happened.
+"""Checkpoints of a run: folders `step-00001234` with all that is needed to go on as if nothing had happened.
 
     model.safetensors       weights
     optimizer.safetensors   momenta, by parameter name
-    trainer_state.json      step, position in the data, random states, settings; SHA-256 of the two files
-    above
+    trainer_state.json      step, place in the data, random states, settings; SHA-256 of the other two
 
 A folder appears whole or not at all. Nothing is pickled (D10).
 """
@@ -81,7 +79,7 @@ def read_state(path: Path) -> dict[str, Any]:
                 )
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"O ponto de parada “{path}” está incompleto ou danificado: {error}."
+            f"O ponto de retomada “{path}” está incompleto ou danificado: {error}."
         ) from error
     return state
 
@@ -111,7 +109,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers) -> dic
             n for n in own if saved[n].shape != own[n].shape
         )
         raise CheckpointError(
-            f"O ponto de parada “{path}” é de outro modelo: diferem {', '.join(differing[:3])}. "
+            f"O ponto de retomada “{path}” é de outro modelo: diferem {', '.join(differing[:3])}. "
             "Use a mesma configuração de modelo ou outra pasta de execução."
         )
     with torch.no_grad():
@@ -153,9 +151,7 @@ def restore_random_states(states: dict[str, Any]) -> None:
 
 
 def _weights(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and saved buffers, each once: tied weights have one name here, which safetensors
-    requires.
-    """
+    """Parameters and saved buffers; tied weights under one name only, as safetensors wants it."""
     by_storage = {id(tensor): name for name, tensor in reversed(model.state_dict(keep_vars=True).items())}
     return {name: t for name, t in model.state_dict(keep_vars=True).items() if by_storage[id(t)] == name}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+WORTH_COMPILING = 900.0  # seconds of training; compiling takes one to three minutes on two cores
 WORTHWHILE = 1.05  # compiled code must win by more than the noise of the measurement
 
 
@@ -39,17 +41,25 @@ def uncompiled(model: nn.Module) -> Iterator[None]:
 
 
 def compile_if_faster(
-    model: nn.Module, mode: str, run: Callable[[], None], notice: Callable[[str], None]
+    model: nn.Module,
+    mode: str,
+    run: Callable[[], None],
+    notice: Callable[[str], None],
+    num_runs: float = math.inf,
+    max_seconds: float = math.inf,
 ) -> None:
     """Leave the model compiled if `mode` is "on" and it works, or "auto" and it is faster; else as it was.
 
     Args:
         run: one forward and backward pass on real data; it must clean up after itself.
         notice: told what was decided and why.
+        num_runs, max_seconds: bounds on the work to come; "auto" does not compile for a few minutes of it.
     """
     if mode == "off" or not _layers(model):
         return
     plain = _seconds(run) if mode == "auto" else None
+    if plain is not None and min(plain * num_runs, max_seconds) < WORTH_COMPILING:
+        return
     notice("Compilando o modelo com torch.compile; a primeira vez leva alguns minutos.")
     try:
         compile_layers(model)

@@ -49,8 +49,7 @@ def bits_per_byte(nats: float, num_bytes: float) -> float:
 
 
 def fixed_batches(dataset: Any, batch_size: int, limit: int | None) -> dict[str, list[Mapping[str, Any]]]:
-    """The first `limit` batches (None: all) of each validation set, read once, so that all evaluations see
-    the same text.
+    """The first `limit` batches (None: all) of each validation set, for all evaluations the same.
 
     Args:
         dataset: one data set, a mapping from a group's name to its data set, or a set that has `groups` and

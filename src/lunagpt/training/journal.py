@@ -29,8 +29,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 class JournalCallback(Callback):
-    """Writes training metrics (`kind` "train", means over `log_interval` steps), evaluations ("validation")
-    and notices.
+    """Writes lines of three kinds: "train" (means over `log_interval` steps), "validation" and "notice".
 
     A resumed run first takes away lines of steps after its checkpoint: those steps are about to happen again.
     """

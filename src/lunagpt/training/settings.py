@@ -47,9 +47,7 @@ class TrainingSettings(TrainingConfig):
 
     @property
     def epochs(self) -> int | None:
-        """Passes over the data after which to stop: `num_epochs`, unless steps or minutes were set
-        instead.
-        """
+        """Passes over the data after which to stop: `num_epochs`, unless steps or minutes were set."""
         if self.max_steps is not None:
             return None
         return self.num_epochs if self.max_minutes is None or "num_epochs" in self.model_fields_set else None
@@ -61,8 +59,7 @@ class TrainingSettings(TrainingConfig):
 
     @classmethod
     def of(cls, config: Any = None, **options: Any) -> TrainingSettings:
-        """The section `training` of a LunaConfig (or the defaults), with `options` over it; None means "not
-        given".
+        """The section `training` of a LunaConfig (or the defaults), with `options` over it, where not None.
 
         Raises:
             ConfigError: an option that does not exist, with the nearest name; or a value that does not fit.
@@ -71,7 +68,7 @@ class TrainingSettings(TrainingConfig):
         return cls(**{**values, **_given(options)})
 
     def replace(self, **options: Any) -> TrainingSettings:
-        """A copy with `options` over it, validated; None means "not given"."""
+        """A copy with `options` over it, where not None."""
         return type(self)(**{**self.model_dump(exclude_unset=True), **_given(options)})
 
 

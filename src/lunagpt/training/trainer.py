@@ -296,7 +296,7 @@ class Trainer:
             raise TrainingError(
                 f"O treino divergiu: {progress.bad_in_a_row} passos seguidos sem perda válida, até o passo "
                 f"{progress.step + 1}. Diminua learning_rate (e muon_learning_rate) e continue do último "
-                "ponto de parada com --resume."
+                "ponto de retomada com --resume."
             )
 
     def _notify(self, event: str, *values: Any) -> None:
@@ -367,7 +367,7 @@ class Trainer:
                 raise ConfigError("Para continuar um treino, diga a pasta: checkpoint_dir ou run_dir.")
             path = checkpoints.latest_checkpoint(self.checkpoint_dir, self.notice)
             if path is None:
-                self.notice("Nenhum ponto de parada encontrado; começo do início.")
+                self.notice("Nenhum ponto de retomada encontrado; começo do início.")
                 return {}
         else:
             path = Path(resume)
@@ -419,5 +419,13 @@ class Trainer:
             self.optimizers.zero_grad()
 
         self.model.train()
-        compile_if_faster(self.model, mode, run, self.notice)
+        last, minutes = self.schedule.max_steps, settings.max_minutes
+        compile_if_faster(
+            self.model,
+            mode,
+            run,
+            self.notice,
+            num_runs=math.inf if last is None else last - self.progress.step,
+            max_seconds=math.inf if minutes is None else 60 * minutes,
+        )
         return itertools.chain(first, batches)
