@@ -50,7 +50,7 @@ class StretchEncoder:
         if self._characters > _CAPACITY:
             known = self._known = {}
             self._characters = 0
-        new = list(set().union(*(rest for _, rest in cut)) - known.keys())
+        new = [stretch for stretch in set().union(*(rest for _, rest in cut)) if stretch not in known]
         firsts = [first for first, _ in cut]
         encodings = self._backend.encode_batch_fast(
             [*firsts, *(" " + stretch for stretch in new)], add_special_tokens=False
