@@ -146,6 +146,21 @@ def test_a_recipe_without_sources(place: Path) -> None:
 
 
 @pytest.mark.nightly
+def test_a_compiled_run_can_be_continued(place: Path) -> None:
+    """The real compiler: losses as without it, up to rounding; after a restart exactly the same."""
+    run(place, "plain", max_steps=4)
+    compiled = ["training.compile=true"]
+    run(place, "whole", max_steps=4, changes=compiled)
+    run(place, "parts", max_steps=2, changes=compiled)
+    run(place, "parts", max_steps=4, changes=compiled, resume=True)
+    notices = [row["text"] for row in read_journal(place / "whole" / "log.jsonl") if row["kind"] == "notice"]
+    assert "torch.compile ligado." in notices
+    assert losses(place / "parts") == losses(place / "whole")
+    for (_, one), (_, two) in zip(losses(place / "plain"), losses(place / "whole"), strict=True):
+        assert one == pytest.approx(two, rel=1e-4)
+
+
+@pytest.mark.nightly
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 def test_killed_run_goes_on_as_if_nothing_had_happened(place: Path) -> None:
     """kill -9 in the middle of training, restart, and the same losses and weights as without."""

@@ -40,12 +40,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    """0 at the end, 1 after an error, 130 if a signal ended the training (it can be resumed)."""
     try:
-        train_command(**vars(parser().parse_args()))
+        result = train_command(**vars(parser().parse_args()))
     except LunaError as error:
         print(f"Erro: {error}", file=sys.stderr)
         return 1
-    return 0
+    return 130 if result["stop_reason"] == "signal" else 0
 
 
 if __name__ == "__main__":
