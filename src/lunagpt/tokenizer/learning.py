@@ -9,6 +9,7 @@ those, and spells the result back.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -148,7 +149,5 @@ def _repeated(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def _merges_of(tokenizer: Tokenizer) -> list[Merge]:
-    import json
-
     merges = json.loads(tokenizer.to_str())["model"]["merges"]
     return [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in merges]
