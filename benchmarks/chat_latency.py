@@ -2,11 +2,9 @@
 
 Every candidate runs in processes of its own, so that starting Python, importing torch and loading the weights
 are counted as a user feels them. "luna --query" is the command itself, up to the first character on its
-output.
-The two loops below it read the same prompt and choose the same number of tokens greedily: Luna's decoding,
-    and
-`generate` of transformers' FalconH1 of the same shape (random weights: only the time matters), with the same
-threads and waiting policy. The best of several runs counts.
+output. The two loops below it read the same prompt and choose the same number of tokens greedily: Luna's
+decoding, and `generate` of transformers' FalconH1 of the same shape (random weights: only the time matters),
+with the same threads and waiting policy. The best of several runs counts.
 
     python benchmarks/chat_latency.py [--model PASTA] [--tokens 128] [--repeats 3]
 """
