@@ -111,7 +111,7 @@ class Trainer:
     ) -> dict[str, Any]:
         """Train until `max_steps`, `num_epochs` or `max_minutes`, whichever comes first.
 
-        An endless data set without steps or minutes is trained on, at a constant rate, until Ctrl-C; SIGINT and
+        An endless data set without steps or minutes trains on at a constant rate until Ctrl-C; SIGINT and
         SIGTERM finish the step and save. Then `resume` with `decay_now` brings the run to its end.
 
         Args:
