@@ -238,6 +238,8 @@ def piped(home: Path, *arguments: str, pace: float = 0.0) -> subprocess.Popen[by
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"LUNA_HOME": str(home)},
+        # a test run started in the background ignores Ctrl-C, and its children would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
