@@ -1,7 +1,7 @@
 """Several micro-batches at once on a CPU: one thread of torch per micro-batch instead of all threads on one.
 
-The matrices of a small model are too small to split: two micro-batches side by side keep two cores busier
-than one micro-batch cut in halves (benchmarks/results/training_speed.md). The gradients are summed in a fixed
+On a machine that does other things as well this was 1.4 times as fast for nano, because no thread waits for
+another inside a product; on an idle one the two were alike (docs/LOG.md). The gradients are summed in a fixed
 order, so a run of a model without dropout is repeatable, but not bit-equal to one with another number of
 workers.
 """
@@ -67,7 +67,7 @@ def keep_freed_memory() -> bool:
     """Lets the process keep the memory that tensors free, on Linux with glibc; True if it could.
 
     By default glibc gives every large block back to the system at once, and each new one costs a page fault
-    per 4 KiB: a fifth of a training step on a CPU (benchmarks/results/training_speed.md).
+    per 4 KiB: a fifth of a training step on a CPU (docs/LOG.md).
     """
     if not sys.platform.startswith("linux"):
         return False
