@@ -39,7 +39,7 @@ PASSAGE = (
     "Documentos:\n[1] Horário da biblioteca: A biblioteca do bairro abre de segunda a sexta, das 9h às "
     "18h, e aos sábados das 9h às 13h. Cada leitor pode levar até três livros por quinze dias.\n\nPergunta: "
 )
-# What a stranger would try first, in the order of the card; written before the model was trained.
+# What a stranger would try first, in the order of the card; written before any answer was seen.
 DIALOGUES = [
     ["Oi!", "Tudo bem com você?", "Que bom. Até logo!"],
     ["Quem é você?", "Quem te criou?", "Você é o ChatGPT?"],

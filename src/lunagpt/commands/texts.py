@@ -89,7 +89,7 @@ OUTPUT_NEEDS_INPUT = "A opção --output só serve junto com --input."
 LOADING = "Carregando {model}…"
 MODEL_WITH_SIZE = "{name}, {parameters} de parâmetros"
 BANNER = """LunaGPT {version} · {model}, neste computador
-Modelo pequeno: conversa em português, mas erra fatos e contas. Confira tudo.
+Modelo pequeno: muitas respostas não fazem sentido. Não confie no que ele diz.
 Digite sua mensagem. /ajuda mostra os comandos; /sair encerra.
 """
 USER_PROMPT = "Você: "
