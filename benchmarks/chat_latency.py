@@ -109,6 +109,7 @@ def make_folders(model: Path | None, place: Path) -> tuple[Path, Path]:
     from lunagpt.config import LunaConfig
     from lunagpt.errors import ModelFolderError
     from lunagpt.models import LunaModel
+    from lunagpt.models.falcon_h1 import falcon_h1_config
 
     if model is None:
         try:
@@ -116,25 +117,7 @@ def make_folders(model: Path | None, place: Path) -> tuple[Path, Path]:
         except ModelFolderError:
             model = LunaModel.from_scratch(LunaConfig.preset("nano"), seed=0).save(place / "luna-nano")
     m = LunaModel.from_pretrained(model).config.model
-    peer = FalconH1ForCausalLM(
-        FalconH1Config(
-            vocab_size=m.vocab_size,
-            hidden_size=m.hidden_size,
-            intermediate_size=m.intermediate_size,
-            num_hidden_layers=m.num_layers,
-            num_attention_heads=m.num_heads,
-            num_key_value_heads=m.num_kv_heads,
-            head_dim=m.head_dim,
-            mamba_d_ssm=m.ssm_inner_size,
-            mamba_n_heads=m.ssm_num_heads,
-            mamba_d_head=m.ssm_head_dim,
-            mamba_n_groups=m.ssm_num_groups,
-            mamba_d_state=m.state_size,
-            mamba_d_conv=m.conv_kernel,
-            mamba_rms_norm=False,
-            tie_word_embeddings=m.tie_embeddings,
-        )
-    )
+    peer = FalconH1ForCausalLM(FalconH1Config(**falcon_h1_config(m)))
     peer.save_pretrained(place / "falcon")
     return model, place / "falcon"
 

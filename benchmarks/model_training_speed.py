@@ -17,6 +17,7 @@ import torch
 
 from lunagpt.config import LunaConfig
 from lunagpt.models import LunaModel
+from lunagpt.models.falcon_h1 import falcon_h1_config
 from lunagpt.training.parallel import GradientWorkers, keep_freed_memory
 from machine import describe_machine, write_table
 
@@ -44,26 +45,8 @@ def matrix_rate(dtype: torch.dtype, repeats: int) -> float:
 def falcon_h1(config: LunaConfig) -> torch.nn.Module:
     from transformers import FalconH1Config, FalconH1ForCausalLM
 
-    m = config.model
     torch.manual_seed(SEED)
-    return FalconH1ForCausalLM(
-        FalconH1Config(
-            vocab_size=m.vocab_size,
-            hidden_size=m.hidden_size,
-            intermediate_size=m.intermediate_size,
-            num_hidden_layers=m.num_layers,
-            num_attention_heads=m.num_heads,
-            num_key_value_heads=m.num_kv_heads,
-            head_dim=m.head_dim,
-            mamba_d_ssm=m.ssm_inner_size,
-            mamba_n_heads=m.ssm_num_heads,
-            mamba_d_head=m.ssm_inner_size // m.ssm_num_heads,
-            mamba_d_state=m.state_size,
-            mamba_d_conv=m.conv_kernel,
-            tie_word_embeddings=True,
-            rope_parameters={"rope_type": "default", "rope_theta": m.rope_theta},
-        )
-    ).train()
+    return FalconH1ForCausalLM(FalconH1Config(**falcon_h1_config(config.model))).train()
 
 
 def main() -> None:

@@ -5,53 +5,17 @@ import torch
 from tests.unit.test_model import make_model
 
 from lunagpt.models import LunaModel
+from lunagpt.models.falcon_h1 import falcon_h1_config, falcon_h1_weights
 
 transformers = pytest.importorskip("transformers")
 
-RENAMED = [
-    ("embedding.", "model.embed_tokens."),
-    ("final_norm", "model.final_layernorm"),
-    ("layers.", "model.layers."),
-    (".input_norm", ".input_layernorm"),
-    (".feed_forward_norm", ".pre_ff_layernorm"),
-    (".attention.", ".self_attn."),
-    (".state_space.", ".mamba."),
-    (".conv_weight", ".conv1d.weight"),
-    (".conv_bias", ".conv1d.bias"),
-]
-
 
 def as_falcon_h1(model: LunaModel):
-    m = model.config.model
-    config = transformers.FalconH1Config(
-        vocab_size=m.vocab_size,
-        hidden_size=m.hidden_size,
-        intermediate_size=m.intermediate_size,
-        num_hidden_layers=m.num_layers,
-        num_attention_heads=m.num_heads,
-        num_key_value_heads=m.num_kv_heads,
-        head_dim=m.head_dim,
-        rms_norm_eps=m.norm_eps,
-        mamba_d_ssm=m.ssm_inner_size,
-        mamba_n_heads=m.ssm_num_heads,
-        mamba_d_head=m.ssm_inner_size // m.ssm_num_heads,
-        mamba_n_groups=m.ssm_num_groups,
-        mamba_d_state=m.state_size,
-        mamba_d_conv=m.conv_kernel,
-        mamba_chunk_size=m.chunk_size,
-        mamba_rms_norm=False,
-        tie_word_embeddings=m.tie_embeddings,
-        rope_parameters={"rope_type": "default", "rope_theta": m.rope_theta},
-    )
-    weights = {}
-    for name, tensor in model.state_dict().items():
-        for ours, theirs in RENAMED:
-            name = name.replace(ours, theirs)
-        weights[name] = tensor[:, None] if name.endswith("conv1d.weight") else tensor
+    config = transformers.FalconH1Config(**falcon_h1_config(model.config.model))
     falcon = transformers.FalconH1ForCausalLM(config).eval()
-    missing, unexpected = falcon.load_state_dict(weights, strict=False)
+    missing, unexpected = falcon.load_state_dict(falcon_h1_weights(model), strict=False)
     assert unexpected == []
-    assert missing == (["lm_head.weight"] if m.tie_embeddings else [])
+    assert missing == (["lm_head.weight"] if model.config.model.tie_embeddings else [])
     falcon.tie_weights()
     return falcon
 
