@@ -1,17 +1,49 @@
-"""Data for training: files → examples → tokens → packed batches."""
+"""Files → documents → examples → tokens → packed batches.
 
-from lunagpt.data.dataset import Batch, PackedDataset
-from lunagpt.data.examples import DialogueExample, TextExample
-from lunagpt.data.grounding_format import format_evidence
-from lunagpt.data.loading import DataLoader, Dataset
-from lunagpt.data.sources import SourceSpec, read_examples
-from lunagpt.data.validation import ValidationSet
+Names are loaded when they are first asked for: reading documents needs neither numpy nor the configuration.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lunagpt.data.dataset import Batch as Batch
+    from lunagpt.data.dataset import PackedDataset as PackedDataset
+    from lunagpt.data.documents import Document as Document
+    from lunagpt.data.documents import Heading as Heading
+    from lunagpt.data.examples import DialogueExample as DialogueExample
+    from lunagpt.data.examples import TextExample as TextExample
+    from lunagpt.data.grounding_format import format_evidence as format_evidence
+    from lunagpt.data.loading import DataLoader as DataLoader
+    from lunagpt.data.loading import Dataset as Dataset
+    from lunagpt.data.sources import SourceSpec as SourceSpec
+    from lunagpt.data.sources import read_examples as read_examples
+    from lunagpt.data.validation import ValidationSet as ValidationSet
+
+_HOME_OF = {
+    "Batch": "lunagpt.data.dataset",
+    "DataLoader": "lunagpt.data.loading",
+    "Dataset": "lunagpt.data.loading",
+    "DialogueExample": "lunagpt.data.examples",
+    "Document": "lunagpt.data.documents",
+    "Heading": "lunagpt.data.documents",
+    "PackedDataset": "lunagpt.data.dataset",
+    "SourceSpec": "lunagpt.data.sources",
+    "TextExample": "lunagpt.data.examples",
+    "ValidationSet": "lunagpt.data.validation",
+    "format_evidence": "lunagpt.data.grounding_format",
+    "read_examples": "lunagpt.data.sources",
+}
 
 __all__ = [
     "Batch",
     "DataLoader",
     "Dataset",
     "DialogueExample",
+    "Document",
+    "Heading",
     "PackedDataset",
     "SourceSpec",
     "TextExample",
@@ -19,3 +51,20 @@ __all__ = [
     "format_evidence",
     "read_examples",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use.
+
+    Raises:
+        AttributeError: there is no such name.
+    """
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'lunagpt.data' has no attribute '{name}'")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
