@@ -1,0 +1,265 @@
+"""What a run of behaviours found: rates with intervals, transcripts, and a table to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Version of the JSON form.
+FORMAT = "lunagpt-behaviours-1"
+#: Faults that are counted over every generated answer, and what not having them is called.
+FORM_TITLES = {
+    "vazia": "Responde alguma coisa",
+    "fim": "Termina a sua vez",
+    "circulos": "Não anda em círculos",
+    "lingua": "Fica em português",
+    "eco": "Não devolve só a pergunta",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTurn:
+    """A question, its answer, and what was found.
+
+    Attributes:
+        generated: the model wrote the answer; else the script gave it.
+        finish_reason: as the engine says; None if it does not tell.
+        problems: reasons for failing, empty if the answer passed; None if the turn is not judged.
+        faults: (fault, reason) pairs of form, see `FORM_TITLES`.
+    """
+
+    user: str
+    answer: str
+    generated: bool
+    finish_reason: str | None = None
+    problems: tuple[str, ...] | None = None
+    faults: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One scenario as it was played."""
+
+    id: str
+    skill: str
+    system: str | None
+    turns: tuple[JudgedTurn, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every judged answer is without problems."""
+        return not any(turn.problems for turn in self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class SkillRate:
+    """How often a skill was shown.
+
+    Attributes:
+        value: passed / n; `low` and `high`: its 95 % Wilson interval.
+        trivial: best rate of an answerer that understands nothing, on the same scenarios.
+    """
+
+    skill: str
+    title: str
+    passed: int
+    n: int
+    value: float
+    low: float
+    high: float
+    trivial: float
+
+    @property
+    def above_trivial(self) -> bool:
+        """Whether the whole interval lies above the best trivial answerer."""
+        return self.low > self.trivial
+
+
+@dataclass(frozen=True)
+class BehaviourReport:
+    """The transcripts of a run with their rates.
+
+    Attributes:
+        model: name of the model.
+        suite: name of the suite.
+        titles: title of each skill.
+        transcripts: one per scenario, in the order played.
+        trivial: for each trivial answerer, the ids of the scenarios it passes.
+        seconds: wall time of the run.
+    """
+
+    model: str
+    suite: str
+    titles: Mapping[str, str]
+    transcripts: tuple[Transcript, ...]
+    trivial: Mapping[str, frozenset[str]]
+    seconds: float
+
+    @property
+    def rates(self) -> tuple[SkillRate, ...]:
+        """One rate per skill that was played, in the order of the suite."""
+        played = {transcript.skill for transcript in self.transcripts}
+        return tuple(
+            self._rate(skill, title, [entry for entry in self.transcripts if entry.skill == skill])
+            for skill, title in self.titles.items()
+            if skill in played
+        )
+
+    @property
+    def overall(self) -> SkillRate:
+        """The rate over all scenarios."""
+        return self._rate("total", "Todos os cenários", self.transcripts)
+
+    @property
+    def form(self) -> tuple[SkillRate, ...]:
+        """Rates over every answer that the model wrote, judged or not: it ends, does not loop, is in
+        Portuguese…"""
+        turns = [turn for transcript in self.transcripts for turn in transcript.turns if turn.generated]
+        told = [turn for turn in turns if turn.finish_reason is not None]
+        rates = []
+        for fault, title in FORM_TITLES.items():
+            counted = told if fault == "fim" else turns
+            clean = sum(all(name != fault for name, _ in turn.faults) for turn in counted)
+            low, high = wilson_interval(clean, len(counted))
+            rates.append(
+                SkillRate(fault, title, clean, len(counted), _share(clean, len(counted)), low, high, 0.0)
+            )
+        return tuple(rates)
+
+    def failures(self) -> Iterator[tuple[Transcript, JudgedTurn]]:
+        """Every judged answer with a problem."""
+        for transcript in self.transcripts:
+            for turn in transcript.turns:
+                if turn.problems:
+                    yield transcript, turn
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold, transcripts and reasons included."""
+        return {
+            "format": FORMAT,
+            "model": self.model,
+            "suite": self.suite,
+            "seconds": round(self.seconds, 3),
+            "overall": _rate_dict(self.overall),
+            "skills": [_rate_dict(rate) for rate in self.rates],
+            "form": [_rate_dict(rate) for rate in self.form],
+            "trivial": {name: len(ids & self._ids()) for name, ids in self.trivial.items()},
+            "transcripts": [_transcript_dict(transcript) for transcript in self.transcripts],
+        }
+
+    def to_markdown(self) -> str:
+        """The rates as tables in Portuguese."""
+        lines = [
+            f"## Comportamentos: {self.model}",
+            "",
+            "Cada cenário é uma conversa com roteiro; passa quem cumpre todas as verificações. IC: intervalo "
+            "de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não entendem nada (repetir "
+            "a pergunta, sempre recusar…).",
+            "",
+            "| habilidade | passou | taxa | IC | trivial |",
+            "|---|---:|---:|---:|---:|",
+            *(_row(rate) for rate in (*self.rates, self.overall)),
+            "",
+            "| em toda resposta do modelo | sim | taxa | IC |",
+            "|---|---:|---:|---:|",
+            *(_row(rate).rsplit(" | ", 1)[0] + " |" for rate in self.form),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def transcripts_markdown(self, transcripts: Iterable[Transcript] | None = None) -> str:
+        """Dialogues with their verdicts, to be read by a person; None takes all."""
+        parts = []
+        for transcript in self.transcripts if transcripts is None else transcripts:
+            parts.append(f"### {transcript.id} · {'passou' if transcript.passed else 'falhou'}")
+            if transcript.system:
+                parts.append(f"> *Instrução:* {_quoted(transcript.system)}")
+            for turn in transcript.turns:
+                parts.append(
+                    f"> **Você:** {_quoted(turn.user)}\n>\n> **Luna:** {_quoted(turn.answer or '(vazia)')}"
+                )
+                parts.extend(f"- ✗ {problem}" for problem in turn.problems or ())
+        return "\n\n".join(parts) + "\n"
+
+    def _ids(self) -> frozenset[str]:
+        return frozenset(transcript.id for transcript in self.transcripts)
+
+    def _rate(self, skill: str, title: str, transcripts: Iterable[Transcript]) -> SkillRate:
+        entries = list(transcripts)
+        ids = frozenset(entry.id for entry in entries)
+        passed = sum(entry.passed for entry in entries)
+        low, high = wilson_interval(passed, len(entries))
+        trivial = max((_share(len(found & ids), len(ids)) for found in self.trivial.values()), default=0.0)
+        return SkillRate(skill, title, passed, len(entries), _share(passed, len(entries)), low, high, trivial)
+
+
+def wilson_interval(passed: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a rate that also holds near 0 and 1 (Wilson 1927, JASA 22); (0, 1) when nothing was tried.
+
+    Args:
+        passed: successes.
+        n: trials.
+        z: quantile of the normal distribution, 1.96 for 95 %.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    share = passed / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _rate_dict(rate: SkillRate) -> dict[str, Any]:
+    return {
+        "skill": rate.skill,
+        "title": rate.title,
+        "passed": rate.passed,
+        "n": rate.n,
+        "value": round(rate.value, 4),
+        "low": round(rate.low, 4),
+        "high": round(rate.high, 4),
+        "trivial": round(rate.trivial, 4),
+    }
+
+
+def _transcript_dict(transcript: Transcript) -> dict[str, Any]:
+    return {
+        "id": transcript.id,
+        "skill": transcript.skill,
+        "passed": transcript.passed,
+        "system": transcript.system,
+        "turns": [
+            {
+                "user": turn.user,
+                "answer": turn.answer,
+                "finish_reason": turn.finish_reason,
+                "problems": None if turn.problems is None else list(turn.problems),
+                "faults": [fault for fault, _ in turn.faults],
+            }
+            for turn in transcript.turns
+        ],
+    }
+
+
+def _row(rate: SkillRate) -> str:
+    cells = [
+        rate.title,
+        f"{rate.passed} de {rate.n}",
+        _percent(rate.value),
+        f"{_percent(rate.low)} a {_percent(rate.high)}",
+        _percent(rate.trivial),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\n", "\n> ")

@@ -1,0 +1,381 @@
+"""Does an evaluation set stand, word for word, in the training data? Shared runs of 13 words, counted per
+task.
+
+Two texts that share 13 words in a row seldom do so by chance, so an item of an evaluation file that shares
+one with a training file may have been read during training, and a score on it is not clean. The size of 13
+words and the rule "one shared run makes an item dirty" are those of GPT-3 (Brown et al. 2020, arXiv
+2005.14165, appendix C). Items shorter than that are compared as a whole if they have at least `MIN_WORDS`
+words; shorter ones cannot be told from everyday phrases and are reported as not checked.
+
+Memory holds the runs of the evaluation side only, as 64-bit hashes; the training side, whatever its size, is
+streamed. Words are compared in lower case and without accents and punctuation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lunagpt.data.readers import SUPPORTED, ReadReport, read_rows, resolve_paths
+from lunagpt.errors import DataError, LunaError
+from lunagpt.evaluation.word_runs import RunIndex, texts_of
+from lunagpt.files import atomic_write_text
+
+logger = logging.getLogger(__name__)
+
+#: Version of the JSON form.
+FORMAT = "lunagpt-contamination-1"
+#: Length in words of the runs that are compared.
+NGRAM = 13
+#: Items shorter than this many words are not checked.
+MIN_WORDS = 8
+# A row is a document of its own; what is in this column is given to the reader, not asked of him.
+_CONTEXT = "context"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOverlap:
+    """What a task shares with the training data.
+
+    Attributes:
+        task: name: the evaluation file's, without its ending.
+        items: rows of the file.
+        checked: rows long enough to be compared.
+        dirty: rows that share at least one run.
+        half_dirty: rows of which at least half of the runs are shared.
+        only_context: dirty rows that share nothing but runs of their context: the question itself is new.
+        by_source: for each training file, how many rows share a run with it.
+        dirty_ids: ids of the dirty rows (row number where there is no id), in file order.
+    """
+
+    task: str
+    items: int
+    checked: int
+    dirty: int
+    half_dirty: int
+    only_context: int
+    by_source: Mapping[str, int]
+    dirty_ids: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        """Dirty rows among the checked ones."""
+        return self.dirty / self.checked if self.checked else 0.0
+
+
+@dataclass(frozen=True)
+class ContaminationReport:
+    """Overlap of every task with every training file.
+
+    Attributes:
+        ngram: words in a run.
+        training: documents and words read of each training file, by its label.
+        tasks: by name.
+        seconds: wall time.
+    """
+
+    ngram: int
+    training: Mapping[str, tuple[int, int]]
+    tasks: Mapping[str, TaskOverlap]
+    seconds: float = 0.0
+
+    def task(self, name: str) -> TaskOverlap | None:
+        """The task called `name` (an ending such as .jsonl.gz is ignored), or None if it was not examined."""
+        return self.tasks.get(_stem(name))
+
+    def overlapping(self, task: str, sources: Sequence[str]) -> list[tuple[str, int]]:
+        """Training files that share rows with `task` and are among the sources that a model names.
+
+        Args:
+            task: name of the task.
+            sources: what the model was trained on: labels of this report ("sft/train-math"), files
+                ("sft/train-math.parquet", "train-math"), folders ("sft/") or globs
+                ("pretrain/docs-*.parquet").
+
+        Returns:
+            (training file, dirty rows), most first; empty if there is none or the task was not examined.
+        """
+        overlap = self.task(task)
+        if overlap is None:
+            return []
+        found = [
+            (label, count)
+            for label, count in overlap.by_source.items()
+            if any(_names(source, label) for source in sources)
+        ]
+        return sorted(found, key=lambda entry: -entry[1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, read again by `load_report`."""
+        return {
+            "format": FORMAT,
+            "ngram": self.ngram,
+            "min_words": MIN_WORDS,
+            "seconds": round(self.seconds, 1),
+            "training": {
+                label: {"documents": documents, "words": words}
+                for label, (documents, words) in self.training.items()
+            },
+            "tasks": {
+                name: {
+                    "items": overlap.items,
+                    "checked": overlap.checked,
+                    "dirty": overlap.dirty,
+                    "half_dirty": overlap.half_dirty,
+                    "only_context": overlap.only_context,
+                    "by_source": dict(overlap.by_source),
+                    "dirty_ids": list(overlap.dirty_ids),
+                }
+                for name, overlap in self.tasks.items()
+            },
+        }
+
+    def to_markdown(self) -> str:
+        """The overlap as a table in Portuguese."""
+        words = sum(count for _, count in self.training.values())
+        lines = [
+            "# Contaminação: o que o treino tem em comum com a avaliação",
+            "",
+            f"Sequências de {self.ngram} palavras iguais (sem contar maiúsculas, acentos e pontuação) "
+            f"entre {len(self.training)} arquivos de treino ({_thousands(words)} palavras) e {len(self.tasks)} "
+            f"arquivos de avaliação. Uma linha com pelo menos uma sequência em comum conta como suja. "
+            f"Linhas de {MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais curtas não são verificadas.",
+            "",
+            "| tarefa | linhas | verificadas | sujas | metade ou mais em comum | só no contexto "
+            "| arquivos de treino (linhas sujas) |",
+            "|---|---:|---:|---:|---:|---:|---|",
+        ]
+        for name, overlap in self.tasks.items():
+            sources = sorted(overlap.by_source.items(), key=lambda entry: -entry[1])
+            shown = ", ".join(f"{label} ({count})" for label, count in sources[:4])
+            rest = f" e mais {len(sources) - 4}" if len(sources) > 4 else ""
+            dirty = (
+                f"{overlap.dirty} ({100 * overlap.share:.1f} %)".replace(".", ",") if overlap.dirty else "0"
+            )
+            cells = [
+                name,
+                _thousands(overlap.items),
+                _thousands(overlap.checked),
+                dirty,
+                str(overlap.half_dirty),
+                str(overlap.only_context),
+                shown + rest,
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines) + "\n"
+
+
+def find_contamination(
+    training: Sequence[str | Path],
+    evaluation: Sequence[str | Path],
+    ngram: int = NGRAM,
+    root: str | Path | None = None,
+) -> ContaminationReport:
+    """Compares training files with evaluation files.
+
+    Args:
+        training: files, folders or globs: parquet, JSON, JSON Lines (.gz too), CSV, text. Every text column
+            counts.
+        evaluation: the same for the evaluation side. Columns that only describe a row (id, source, licence…)
+            do not count.
+        ngram: words in a run.
+        root: folder of relative paths.
+
+    Raises:
+        DataError: nothing to read, an unreadable file, or `ngram` below 2.
+        MissingDependencyError: a parquet file without pyarrow.
+    """
+    if ngram < 2:
+        raise DataError(f"Sequências de {ngram} palavra não dizem nada. Use um tamanho a partir de 2.")
+    started = time.perf_counter()
+    index = RunIndex(ngram, MIN_WORDS)
+    items = _Items(index)
+    for path in resolve_paths([str(pattern) for pattern in evaluation], root):
+        items.read(path)
+    index.close()
+    files = resolve_paths([str(pattern) for pattern in training], root)
+    read: dict[str, tuple[int, int]] = {}
+    for label, path in zip(_labels(files), files, strict=True):
+        report = ReadReport()
+        found, words = index.find(_texts(path, report))
+        items.mark(label, found)
+        read[label] = (report.rows, words)
+        logger.info("%s: %d documentos, %d palavras", label, report.rows, words)
+    return ContaminationReport(ngram, read, items.overlaps(), time.perf_counter() - started)
+
+
+class _Items:
+    """The rows of the evaluation files, and which of their runs were found.
+
+    A row owns two numbers in the index: 2 i for what is asked, 2 i + 1 for its context.
+    """
+
+    def __init__(self, index: RunIndex) -> None:
+        self._index = index
+        self._tasks: list[tuple[str, int, int]] = []  # name, first row, row after the last
+        self._ids: list[str] = []
+        self._checked: list[bool] = []
+        self._found: np.ndarray | None = None
+        self._rows_of: dict[str, np.ndarray] = {}
+
+    def read(self, path: Path) -> None:
+        first = len(self._ids)
+        for number, (_, row) in enumerate(read_rows(path, ReadReport()), start=1):
+            owner = 2 * len(self._ids)
+            taken = [self._index.add(owner + (column == _CONTEXT), text) for column, text in texts_of(row)]
+            self._ids.append(str(row.get("id", number)))
+            self._checked.append(any(taken))
+        self._tasks.append((_stem(path.name), first, len(self._ids)))
+
+    def mark(self, label: str, found: np.ndarray) -> None:
+        """Notes the runs (R,) that a training file holds."""
+        self._found = found if self._found is None else self._found | found
+        self._rows_of[label] = np.unique(self._index.owners[found] // 2)
+
+    def overlaps(self) -> dict[str, TaskOverlap]:
+        """The overlap of each task with all that was marked."""
+        owners = self._index.owners
+        size = 2 * len(self._ids)
+        runs = np.bincount(owners, minlength=size).reshape(-1, 2)
+        found = self._found if self._found is not None else np.zeros(len(owners), bool)
+        shared = np.bincount(owners[found], minlength=size).reshape(-1, 2)
+        dirty = shared.sum(1) > 0
+        half = dirty & (2 * shared.sum(1) >= runs.sum(1))
+        context = dirty & (shared[:, 0] == 0)
+        overlaps = {}
+        for name, first, end in self._tasks:
+            counts = {
+                label: int(((rows >= first) & (rows < end)).sum()) for label, rows in self._rows_of.items()
+            }
+            overlaps[name] = TaskOverlap(
+                task=name,
+                items=end - first,
+                checked=sum(self._checked[first:end]),
+                dirty=int(dirty[first:end].sum()),
+                half_dirty=int(half[first:end].sum()),
+                only_context=int(context[first:end].sum()),
+                by_source={label: count for label, count in counts.items() if count},
+                dirty_ids=tuple(self._ids[first + int(place)] for place in np.flatnonzero(dirty[first:end])),
+            )
+        return overlaps
+
+
+def load_report(path: str | Path) -> ContaminationReport:
+    """Reads a report that `python -m lunagpt.evaluation.contamination -o` wrote.
+
+    Raises:
+        DataError: the file is missing or is no such report.
+    """
+    try:
+        raw = json.loads(Path(path).read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise ValueError(f"o formato é {raw['format']!r}")
+        training = {
+            label: (int(entry["documents"]), int(entry["words"])) for label, entry in raw["training"].items()
+        }
+        tasks = {
+            name: TaskOverlap(
+                name,
+                int(entry["items"]),
+                int(entry["checked"]),
+                int(entry["dirty"]),
+                int(entry["half_dirty"]),
+                int(entry["only_context"]),
+                entry["by_source"],
+                tuple(entry["dirty_ids"]),
+            )
+            for name, entry in raw["tasks"].items()
+        }
+        return ContaminationReport(int(raw["ngram"]), training, tasks, float(raw["seconds"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f'"{path}" não é um relatório de contaminação que eu saiba ler ({error}). '
+            "Gere-o de novo com: python -m lunagpt.evaluation.contamination TREINO --eval PASTA -o ARQUIVO"
+        ) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line: ``python -m lunagpt.evaluation.contamination TREINO… --eval AVALIAÇÃO… [-o
+    SAÍDA.json]``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lunagpt.evaluation.contamination",
+        description="Mostra quais linhas de avaliação estão, palavra por palavra, nos dados de treino.",
+    )
+    parser.add_argument("treino", nargs="+", help="arquivos, pastas ou padrões com os dados de treino")
+    parser.add_argument(
+        "--eval", nargs="+", required=True, dest="avaliacao", help="arquivos ou pastas de avaliação"
+    )
+    parser.add_argument("--data-root", help="pasta de base dos caminhos relativos")
+    parser.add_argument(
+        "--ngram", type=int, default=NGRAM, help="palavras por sequência (padrão: %(default)s)"
+    )
+    parser.add_argument("-o", "--saida", help="grava o relatório em JSON neste arquivo")
+    parser.add_argument("--markdown", help="grava a tabela em Markdown neste arquivo")
+    options = parser.parse_args(arguments)
+    try:
+        report = find_contamination(options.treino, options.avaliacao, options.ngram, options.data_root)
+    except LunaError as error:
+        print(f"Erro: {error}", file=sys.stderr)
+        return 1
+    if options.saida:
+        atomic_write_text(options.saida, json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n")
+    if options.markdown:
+        atomic_write_text(options.markdown, report.to_markdown())
+    print(report.to_markdown(), end="")
+    return 0
+
+
+def _texts(path: Path, report: ReadReport) -> Iterator[str]:
+    for _, row in read_rows(path, report):
+        for _, text in texts_of(row):
+            yield text
+
+
+def _stem(name: str) -> str:
+    """File name without the ending of a supported format."""
+    lowered = name.lower()
+    for suffix in sorted(SUPPORTED, key=len, reverse=True):
+        if lowered.endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _labels(files: Sequence[Path]) -> list[str]:
+    """A short name for each file, "folder/stem", with more folders where two would be called the same."""
+    resolved = [path.resolve() for path in files]
+    depth = 2
+    while True:
+        labels = [_stem("/".join(path.parts[-depth:])) for path in resolved]
+        if len(set(labels)) == len(labels) or depth > max(len(path.parts) for path in resolved):
+            return labels
+        depth += 1
+
+
+def _names(source: str, label: str) -> bool:
+    """Whether what a model names as its source covers the training file called `label`."""
+    source = _stem(source.strip().removeprefix("./").rstrip("/"))
+    if any(mark in source for mark in "*?["):
+        return fnmatchcase(label, source) or fnmatchcase(label, f"*/{source}")
+    return (
+        f"/{label}".endswith(f"/{source}")
+        or f"/{label}/".startswith(f"/{source}/")
+        or f"/{source}/" in f"/{label}"
+    )
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}".replace(",", ".")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
