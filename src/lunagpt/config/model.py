@@ -73,6 +73,9 @@ class ModelConfig(Section):
     use_moe: bool = Field(False, description="Liga a mistura de especialistas.")
     use_hypernet: bool = Field(False, description="Liga as hiper-redes.")
     use_growing: bool = Field(False, description="Liga o crescimento durante o treino.")
+    answers_from_passages: bool = Field(
+        False, description="Responde bem a partir de trechos; false faz a resposta ser extraída deles."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -54,7 +54,7 @@ def falcon_h1_config(model: ModelConfig) -> dict[str, Any]:
 
 
 def falcon_h1_weights(model: LunaModel) -> dict[str, Tensor]:
-    """The weights by the names and shapes of `FalconH1ForCausalLM`; no ``lm_head`` when embeddings are tied."""
+    """The weights as `FalconH1ForCausalLM` names and shapes them; no ``lm_head`` when embeddings are tied."""
     weights = {}
     for name, tensor in model.state_dict().items():
         for ours, theirs in _RENAMED:
