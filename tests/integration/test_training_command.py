@@ -15,6 +15,7 @@ from tests.unit.train_helpers import one_thread  # noqa: F401 - acts on every te
 
 from lunagpt import LunaModel
 from lunagpt.errors import ConfigError, DataError
+from lunagpt.tokenizer import LunaTokenizer
 from lunagpt.training.command import train_command
 from lunagpt.training.journal import read_journal
 from lunagpt.training.recipe import read_recipe
@@ -121,6 +122,30 @@ def test_settings_on_the_command_line(place: Path) -> None:
     assert recipe.loop["log_interval"] == 1
     assert recipe.config.model.preset == "nano"
     assert not recipe.config.model.use_attention
+
+
+def test_the_environment_wins_over_the_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUNA_TRAINING__BATCH_SIZE", "3")
+    monkeypatch.setenv("LUNA_TRAINING__SEED", "5")
+    recipe = read_recipe(place / "receita.yaml", changes=["training.seed=7"])
+    assert recipe.config.training.batch_size == 3
+    assert recipe.config.training.seed == 7
+
+
+def test_a_configuration_with_train_path_is_a_recipe(place: Path) -> None:
+    (place / "config.yaml").write_text(
+        "model: {preset: test, hidden_size: 32, num_layers: 1}\n"
+        "data: {train_path: conversas.jsonl, validation_path: [textos.jsonl], format: auto}\n"
+        "training: {sequence_length: 32, batch_size: 2, num_epochs: 3, gradient_workers: 1}\n",
+        encoding="utf-8",
+    )
+    tokenizer = LunaTokenizer.default()
+    dataset = read_recipe(place / "config.yaml", data_root=place).train_dataset(tokenizer)
+    slots = dataset.sizes()["conversas"]["slots"]
+    result = train_command(place / "config.yaml", place / "run", data_root=place)
+    assert result["stop_reason"] == "max_steps"
+    assert result["steps"] == -(-3 * slots // 64)
+    assert list(result["validation"]["groups"]) == ["textos"]
 
 
 @pytest.mark.parametrize("change", ["learning_rate=1", "training.learning_rate", "training.=2"])

@@ -193,6 +193,7 @@ class DataSource(Section):
     where: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores aceitos.")
     exclude: dict[str, Any] = Field(default_factory=dict, description="Colunas e valores recusados.")
     reject: str | None = Field(None, description="Expressão regular de respostas que são recusadas.")
+    reject_user: str | None = Field(None, description="Expressão regular de perguntas que são recusadas.")
     fraction: float = Field(1.0, gt=0, le=1, description="Parte das linhas que entra, sempre as mesmas.")
     sample_by: str | None = Field(None, description="Coluna cujos valores são sorteados por igual.")
     sample_cap: int | None = Field(None, ge=1, description="Máximo de linhas por valor de sample_by.")

@@ -18,7 +18,7 @@ from lunagpt.errors import DataError
 Format = Literal["auto", "text", "dialogue", "instruction", "qa"]
 
 # Instructions and question–answer pairs become dialogues of two turns, so both are "dialogue" to the reader.
-_KINDS: dict[str, Literal["auto", "text", "dialogue"]] = {
+KINDS: dict[str, Literal["auto", "text", "dialogue"]] = {
     "auto": "auto",
     "text": "text",
     "dialogue": "dialogue",
@@ -146,9 +146,9 @@ class DataLoader:
         Raises:
             DataError: nothing is there, the format is unknown, or no row is usable.
         """
-        if format not in _KINDS:
+        if format not in KINDS:
             raise DataError(
-                f'O formato "{format}" não existe. Use {", ".join(_KINDS)}; '
+                f'O formato "{format}" não existe. Use {", ".join(KINDS)}; '
                 f"o tipo do arquivo ({', '.join(SUPPORTED)}) é reconhecido pelo nome."
             )
         if tokenizer is None:
@@ -156,4 +156,4 @@ class DataLoader:
 
             tokenizer = LunaTokenizer.default()
         paths = [str(path)] if isinstance(path, str | Path) else [str(one) for one in path]
-        return Dataset(SourceSpec(path=paths, kind=_KINDS[format]), tokenizer, max_length, cache_dir)
+        return Dataset(SourceSpec(path=paths, kind=KINDS[format]), tokenizer, max_length, cache_dir)

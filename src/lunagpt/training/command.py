@@ -11,7 +11,7 @@ import torch
 from lunagpt.errors import ConfigError
 from lunagpt.training.checkpoints import list_checkpoints
 from lunagpt.training.parallel import keep_freed_memory
-from lunagpt.training.recipe import Recipe, read_recipe
+from lunagpt.training.recipe import read_recipe
 from lunagpt.training.trainer import Trainer
 
 DEFAULT_PROMPTS = [
@@ -76,11 +76,16 @@ def train_command(
     model.to(recipe.config.device)
     recipe.config.save(run_dir / "config.yaml")
 
-    trainer = _trainer(model, recipe, run_dir)
-    settings, tokenizer = trainer.settings, model.tokenizer
+    tokenizer = model.tokenizer
+    dataset = recipe.train_dataset(tokenizer)
+    options = {"sample_prompts": DEFAULT_PROMPTS, "run_name": run_dir.name, **recipe.loop}
+    trainer = Trainer(
+        model, recipe.config, run_dir=str(run_dir), max_steps=recipe.num_steps(dataset), **options
+    )
+    settings = trainer.settings
     validation_tokens = settings.validation_batches * settings.batch_size * settings.sequence_length
     result = trainer.train(
-        recipe.train_dataset(tokenizer),
+        dataset,
         recipe.validation_set(tokenizer, validation_tokens),
         resume=resume,
         decay_now=decay_now,
@@ -90,8 +95,3 @@ def train_command(
     if result["stop_reason"] != "signal":
         model.save(run_dir / "model")
     return result
-
-
-def _trainer(model: Any, recipe: Recipe, run_dir: Path) -> Trainer:
-    options = {"sample_prompts": DEFAULT_PROMPTS, "run_name": run_dir.name, **recipe.loop}
-    return Trainer(model, recipe.config, run_dir=str(run_dir), **options)

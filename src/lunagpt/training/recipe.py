@@ -6,19 +6,25 @@ A recipe is a YAML or JSON file with any sections of a `LunaConfig` (`model`, `t
     sources      the mixture, see `lunagpt.data.SourceSpec`
     validation   held-out sets in the same form; each is reported under its name
 
-Its section `training` also takes the settings that only the loop knows, see `TrainingSettings`.
+Without `sources` and `validation`, those of the section `data` serve: `sources`, or `train_path` and
+`validation_path`. Its section `training` also takes the settings that only the loop knows, see
+`TrainingSettings`. `LUNA_SECTION__KEY` variables win over the file, and `changes` over both.
 """
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lunagpt.config import LunaConfig, TrainingConfig
+from lunagpt.config.environment import read_environment
 from lunagpt.config.reading import parse_yaml, read_settings
 from lunagpt.data import PackedDataset, ValidationSet
+from lunagpt.data.loading import KINDS, Format
 from lunagpt.errors import ConfigError, DataError
 
 
@@ -31,6 +37,7 @@ class Recipe:
         loop: those of `TrainingSettings` that LunaConfig does not have.
         sources, validation: entries as `lunagpt.data.SourceSpec` takes them.
         root: the folder of the data.
+        has_end: the sources are files to be read `num_epochs` times, not an endless mixture.
     """
 
     config: LunaConfig
@@ -38,6 +45,7 @@ class Recipe:
     sources: list[Any]
     validation: list[Any]
     root: Path
+    has_end: bool
 
     def train_dataset(self, tokenizer: Any) -> PackedDataset:
         """The endless stream of training batches."""
@@ -52,6 +60,17 @@ class Recipe:
             seed=training.seed,
             root=self.root,
         )
+
+    def num_steps(self, dataset: PackedDataset) -> int | None:
+        """Optimizer steps of the whole training, where `max_steps` does not say: those of `num_epochs` over
+        files, None for an endless mixture.
+        """
+        training = self.config.training
+        if training.max_steps is not None or not self.has_end:
+            return training.max_steps
+        tokens = training.num_epochs * sum(size["slots"] for size in dataset.sizes().values())
+        per_step = training.sequence_length * training.batch_size * training.gradient_accumulation_steps
+        return math.ceil(tokens / per_step)
 
     def validation_set(self, tokenizer: Any, max_tokens: int | None = None) -> ValidationSet | None:
         """The held-out text, about `max_tokens` of each group; None if the recipe names none."""
@@ -87,16 +106,32 @@ def read_recipe(
     values = read_settings(path)
     root = values.pop("root", ".") if data_root is None else data_root
     values.pop("root", None)
-    data = values.get("data") or {}
-    sources = values.pop("sources", None) or data.get("sources", [])
+    sources = values.pop("sources", None) or []
     validation = values.pop("validation", None) or []
+    overrides, _ = read_environment(LunaConfig, os.environ)
+    for section, keys in overrides.items():
+        values[section] = {**(values.get(section) or {}), **keys}
     for change in changes:
         _apply(values, change)
     if preset is not None:
         values["model"] = {**(values.get("model") or {}), "preset": preset}
     training = values.get("training") or {}
     loop = {key: training.pop(key) for key in list(training) if key not in TrainingConfig.model_fields}
-    return Recipe(LunaConfig.from_dict(values), loop, list(sources), list(validation), Path(root))
+    config = LunaConfig.from_dict(values)
+    data = config.data
+    return Recipe(
+        config,
+        loop,
+        list(sources or data.sources or _files(data.train_path, data.format)),
+        list(validation or _files(data.validation_path, data.format)),
+        Path(root),
+        has_end=not sources and not data.sources,
+    )
+
+
+def _files(paths: str | list[str] | None, file_format: Format) -> list[dict[str, Any]]:
+    """The one source that `data.train_path` or `data.validation_path` stands for."""
+    return [{"path": paths, "kind": KINDS[file_format]}] if paths else []
 
 
 def _apply(values: dict[str, Any], change: str) -> None:
