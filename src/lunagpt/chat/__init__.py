@@ -1,6 +1,7 @@
 """Conversation: messages in, answers out."""
 
 from lunagpt.chat.luna_chat import LunaChat
+from lunagpt.chat.report import ChatReport
 from lunagpt.chat.stages import Turn
 
-__all__ = ["LunaChat", "Turn"]
+__all__ = ["ChatReport", "LunaChat", "Turn"]

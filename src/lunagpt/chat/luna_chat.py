@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lunagpt.chat import stages
+from lunagpt.chat.report import ChatReport
+from lunagpt.chat.search import Augmenter, Retriever, Source
 from lunagpt.chat.stages import Turn
-from lunagpt.engines import AnswerReport, Engine, LunaEngine, Message
-from lunagpt.errors import GenerationError
+from lunagpt.engines import Engine, LunaEngine, Message
+from lunagpt.errors import GenerationError, StoreError
 from lunagpt.generation import SamplingParams
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from lunagpt.models import LunaModel
 
 _ROLES = ("system", "user", "assistant")
+_DOCUMENTS = "nos seus documentos"
+_OWN_SEARCH = "na sua busca"
 
 
 class LunaChat:
@@ -26,27 +31,51 @@ class LunaChat:
     Attributes:
         engine: who answers.
         params: how answers are chosen; may be replaced at any time.
-        report: facts about the last answer.
+        report: facts about the last answer, with the passages it leans on.
+        model_reads_passages: whether the model writes the answers that lean on documents (each sentence is
+            checked before it is shown); if not, they are quotations.
     """
 
     def __init__(
         self,
         model: LunaModel | Engine,
+        rag_system: Retriever | Augmenter | None = None,
         *,
         config: LunaConfig | None = None,
         system_prompt: str | None = None,
         params: SamplingParams | None = None,
+        encyclopedia: bool = False,
     ) -> None:
         """
         Args:
             model: a `LunaModel`, or any engine.
-            config: the user's settings.
+            rag_system: where to look up what the user asks: a `RAGSystem` or any object with `retrieve`.
+            config: the user's settings. With `rag.knowledge_base_path` and no `rag_system`, that base is used.
             system_prompt: instructions that stand before the conversation.
             params: how answers are chosen; None takes the defaults of `SamplingParams`.
+            encyclopedia: look up in the built-in encyclopaedia too, after the documents.
+
+        Raises:
+            StoreError: the base of the settings, or the encyclopaedia, cannot be opened.
         """
         self.engine: Engine = model if isinstance(model, Engine) else LunaEngine(model, config=config)
         self.params = params or SamplingParams()
-        self.report = AnswerReport()
+        self.report = ChatReport()
+        self.model_reads_passages = _reads_passages(self.engine)
+        self._config = config
+        self._rag = rag_system
+        self._rag_enabled = rag_system is not None and (config is None or config.rag.enabled)
+        self._encyclopedia: Source | None = None
+        self._encyclopedia_enabled = False
+        if (
+            rag_system is None
+            and config is not None
+            and config.rag.enabled
+            and config.rag.knowledge_base_path
+        ):
+            self.enable_rag()
+        if encyclopedia:
+            self.enable_encyclopedia()
         self._system_prompt = _cleaned(system_prompt)
         self._initial = (self._system_prompt, self.params)
         self._history: list[Message] = []
@@ -73,6 +102,63 @@ class LunaChat:
             TypeError: there is no such field.
         """
         self.params = replace(self.params, **changes)
+
+    @property
+    def rag_enabled(self) -> bool:
+        """Whether questions are looked up in documents."""
+        return self._rag_enabled
+
+    @property
+    def rag_system(self) -> Retriever | Augmenter | None:
+        """Where questions are looked up, also while that is off."""
+        return self._rag
+
+    def enable_rag(self, knowledge_base_path: str | os.PathLike[str] | None = None) -> None:
+        """Looks questions up in documents from now on.
+
+        Args:
+            knowledge_base_path: a base made by `luna index`, or a folder with documents (which are then read
+                now, into a base that lasts as long as this chat). None takes the one used before, else that of
+                the settings.
+
+        Raises:
+            StoreError: there is nothing to search, or it cannot be opened.
+        """
+        path = knowledge_base_path
+        if path is None and self._rag is None and self._config is not None:
+            path = self._config.rag.knowledge_base_path
+        if path is not None:
+            self._rag = _open_rag(path, self._config)
+        if self._rag is None:
+            raise StoreError(
+                "Não há documentos para consultar. Indique uma pasta: enable_rag(knowledge_base_path=...)."
+            )
+        self._rag_enabled = True
+
+    def disable_rag(self) -> None:
+        """Looks nothing up in documents any more; `enable_rag` without arguments goes back to them."""
+        self._rag_enabled = False
+
+    @property
+    def encyclopedia_enabled(self) -> bool:
+        """Whether questions are looked up in the built-in encyclopaedia."""
+        return self._encyclopedia_enabled
+
+    def enable_encyclopedia(self) -> None:
+        """Looks questions up in the built-in encyclopaedia too.
+
+        Raises:
+            StoreError: this installation has none.
+        """
+        if self._encyclopedia is None:
+            from lunagpt.rag.encyclopedia import NAME, built_in
+
+            self._encyclopedia = Source(built_in(), f"na {NAME}", built_in=True)
+        self._encyclopedia_enabled = True
+
+    def disable_encyclopedia(self) -> None:
+        """Leaves the built-in encyclopaedia alone."""
+        self._encyclopedia_enabled = False
 
     def clear(self) -> None:
         """Forgets the conversation; the settings stay."""
@@ -111,6 +197,26 @@ class LunaChat:
         """
         turn = self._turn(message, self._history, self._system_prompt, cancel)
         return self._deliver(turn, stream=stream, remember=True)
+
+    def send_message_with_custom_rag(
+        self, message: str, rag_system: Retriever | Augmenter, *, cancel: threading.Event | None = None
+    ) -> str:
+        """Sends a message that is looked up with a search engine of the caller's, this time only.
+
+        Args:
+            message: what the user says.
+            rag_system: an object with ``retrieve(query)``, which returns dictionaries with "content" (and
+                "title", "score") or pairs (document, score); or one with ``augment_context(query)``.
+            cancel: as for `send_message`.
+
+        Raises:
+            GenerationError: as for `send_message`, or the search engine gives something else.
+        """
+        turn = self._turn(message, self._history, self._system_prompt, cancel)
+        turn.sources = (Source(rag_system, _OWN_SEARCH),)
+        answer = self._deliver(turn, stream=False, remember=True)
+        assert isinstance(answer, str)
+        return answer
 
     @overload
     def send_message_with_history(
@@ -166,7 +272,21 @@ class LunaChat:
         system_prompt: str | None,
         cancel: threading.Event | None,
     ) -> Turn:
-        return Turn(message, list(history), system_prompt, self.engine, self.params, cancel)
+        sources = []
+        if self._rag_enabled and self._rag is not None:
+            sources.append(Source(self._rag, _DOCUMENTS))
+        if self._encyclopedia_enabled and self._encyclopedia is not None:
+            sources.append(self._encyclopedia)
+        return Turn(
+            message,
+            list(history),
+            system_prompt,
+            self.engine,
+            self.params,
+            cancel,
+            tuple(sources),
+            self.model_reads_passages,
+        )
 
     def _deliver(self, turn: Turn, *, stream: bool, remember: bool) -> str | Iterator[str]:
         pieces = self._converse(turn, remember)
@@ -210,3 +330,32 @@ def _checked(message: Message) -> dict[str, str]:
             'Cada uma precisa de "role" (system, user ou assistant) e de "content" com o texto.'
         )
     return {"role": role, "content": content}
+
+
+def _reads_passages(engine: Engine) -> bool:
+    """Whether an engine answers well from passages: its model's configuration says so for a Luna; of other
+    engines it is assumed."""
+    return engine.model.config.model.answers_from_passages if isinstance(engine, LunaEngine) else True
+
+
+def _open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriever:
+    """A retrieval system over a base, or over a folder of documents that is read now.
+
+    Raises:
+        StoreError: the folder does not exist, or the base cannot be opened.
+    """
+    from lunagpt.rag import RAGSystem, is_base
+
+    if is_base(path):
+        return RAGSystem.open(path, config)
+    if not os.path.isdir(path):
+        raise StoreError(f'Não há base nem pasta de documentos em "{path}". Confira o caminho.')
+    system = RAGSystem(_without_base(config))
+    system.index_directory(path)
+    return system
+
+
+def _without_base(config: LunaConfig | None) -> LunaConfig | None:
+    if config is None:
+        return None
+    return config.model_copy(update={"rag": config.rag.model_copy(update={"knowledge_base_path": None})})

@@ -1,7 +1,15 @@
 """The line that every message goes through, from question to answer.
 
+    preprocess → analyse → retrieve → generate → verify
+
 Each stage takes a `Turn` and hands it on; none knows the engine's kind or who asked (terminal, Python, file).
 Stages that come later take their place in `LINE`; `verify` is the only one that may replace an answer.
+
+What is shown is never taken back. An answer that leans on passages is let through sentence by sentence, each
+after it has been checked against them (`grounding.gate`); one that fails its first check is not shown at all and
+`verify` puts a quotation or an honest refusal in its place. A model that cannot answer from passages (see
+`Turn.model_reads_passages`) is not even asked: the quotation comes at once. Without passages the answer
+streams token by token.
 """
 
 from __future__ import annotations
@@ -9,10 +17,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from lunagpt.engines import AnswerReport, AnswerStream, Engine, Message
+from lunagpt.chat.grounding.answers import GroundedAnswer
+from lunagpt.chat.grounding.extractive import extractive_answer
+from lunagpt.chat.grounding.follow_up import rewrite_follow_up
+from lunagpt.chat.grounding.gate import Gate
+from lunagpt.chat.grounding.hostile import as_evidence
+from lunagpt.chat.grounding.refusal import Searched, refusal_text
+from lunagpt.chat.grounding.router import Intent, intent_of
+from lunagpt.chat.report import ChatReport
+from lunagpt.chat.search import Source
+from lunagpt.data.grounding_format import format_evidence
+from lunagpt.engines import AnswerStream, Engine, Message
 from lunagpt.errors import GenerationError
 from lunagpt.generation import SamplingParams
 
@@ -20,6 +39,13 @@ logger = logging.getLogger("lunagpt.chat")
 
 # Said when the model ends its turn without a word.
 NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro jeito?"
+
+# An article of the encyclopaedia is taken for an answer from this relevance on, or this certainty of its quote;
+# found on our own dialogues and the stored questions (see docs/documentos.md).
+_LEAST_RELEVANCE = 0.55
+_LEAST_CERTAINTY = 0.4
+# A personal message is answered from documents only if the quotation is this certain; else it is talk.
+_PERSONAL_CERTAINTY = 0.6
 
 
 @dataclass(slots=True)
@@ -33,7 +59,12 @@ class Turn:
         engine: who answers.
         params: how.
         cancel: when set, the answer stops.
-        prompt: what the engine reads (set by `preprocess`).
+        sources: where to look things up, in this order.
+        model_reads_passages: whether the engine answers well from passages; else answers are quotations.
+        intent: what the message wants; query: the message so that it can be searched (set by `analyse`).
+        passages: what was found; searched: where (set by `retrieve`).
+        quotation: the sentence of the passages that answers, if one does (set by `retrieve`).
+        prompt: what the engine reads (set by `generate`).
         stream: the answer under way (set by `generate`).
         answer: the text so far, in the end the whole answer.
         report: facts about the answer.
@@ -45,17 +76,25 @@ class Turn:
     engine: Engine
     params: SamplingParams
     cancel: threading.Event | None = None
+    sources: tuple[Source, ...] = ()
+    model_reads_passages: bool = False
+    intent: Intent = Intent.TALK
+    query: str = ""
+    passages: list[Mapping[str, Any]] = field(default_factory=list)
+    searched: list[Searched] = field(default_factory=list)
+    quotation: GroundedAnswer | None = None
     prompt: list[Message] = field(default_factory=list)
     stream: AnswerStream | None = None
+    gate: Gate | None = None
     answer: str = ""
-    report: AnswerReport = field(default_factory=AnswerReport)
+    report: ChatReport = field(default_factory=ChatReport)
 
 
 Stage = Callable[[Turn], Turn]
 
 
 def preprocess(turn: Turn) -> Turn:
-    """Cleans the message and lays out what the engine will read.
+    """Cleans the message.
 
     Line ends become "\\n" and what is not text (lone surrogates of undecodable input, NUL) U+FFFD; the
     wording is left alone.
@@ -67,16 +106,58 @@ def preprocess(turn: Turn) -> Turn:
     turn.message = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
     if not turn.message:
         raise GenerationError("A mensagem está vazia: escreva alguma coisa.")
-    system = [{"role": "system", "content": turn.system_prompt}] if turn.system_prompt else []
-    turn.prompt = [*system, *turn.history, {"role": "user", "content": turn.message}]
-    logger.debug("[preparar] %d mensagens, %d caracteres na última", len(turn.prompt), len(turn.message))
+    logger.debug("[preparar] %d mensagens, %d caracteres na última", len(turn.history) + 1, len(turn.message))
+    return turn
+
+
+def analyse(turn: Turn) -> Turn:
+    """Puts a follow-up question in full and decides whether there is something to look up."""
+    if not turn.sources:
+        return turn
+    turn.query = rewrite_follow_up(turn.message, turn.history)
+    turn.intent = intent_of(turn.query)
+    logger.debug("[analisar] %s; busca: %s", turn.intent.value, turn.query)
+    return turn
+
+
+def retrieve(turn: Turn) -> Turn:
+    """Searches the sources one after the other, up to the first that has an answer.
+
+    Talk is not looked up. Documents are the user's own: if nothing has the answer, it is a refusal, unless the
+    message was personal. The encyclopaedia is only used if it has the answer.
+    """
+    if turn.intent is Intent.TALK:
+        return turn
+    for source in turn.sources:
+        if source.built_in and turn.intent is Intent.PERSONAL:
+            continue
+        found = source.search(turn.query)
+        turn.searched.append(Searched(source.place, source.documents, found))
+        logger.debug("[buscar] %d trechos %s", len(found), source.place)
+        if found and _has_answer(turn, source, found):
+            turn.passages = found
+            break
+    if turn.intent is Intent.PERSONAL and not turn.passages:
+        turn.searched.clear()
+    turn.report.query = turn.query if turn.searched else None
+    turn.report.passages = tuple(turn.passages or (turn.searched[0].passages if turn.searched else ()))
     return turn
 
 
 def generate(turn: Turn) -> Turn:
-    """Has the engine start the answer; whoever runs the line listens to it."""
+    """Has the engine start the answer, unless it is to be quoted or refused; the runner of the line listens."""
+    if turn.passages and not turn.model_reads_passages:
+        return turn
+    if turn.searched and not turn.passages and _is_for_documents(turn):
+        return turn
+    content = turn.message
+    if turn.passages:
+        content = format_evidence([_evidence(passage) for passage in turn.passages], turn.query)
+        turn.gate = Gate(turn.passages, turn.query)
+    system = [{"role": "system", "content": turn.system_prompt}] if turn.system_prompt else []
+    turn.prompt = [*system, *turn.history, {"role": "user", "content": content}]
     turn.stream = turn.engine.stream(turn.prompt, turn.params, cancel=turn.cancel)
-    turn.report = turn.stream.report
+    turn.report.take(turn.stream.report)
     if turn.report.skipped_tokens:
         logger.warning(
             "A mensagem é mais longa do que o modelo consegue ler: %d tokens do meio ficaram de fora.",
@@ -88,14 +169,35 @@ def generate(turn: Turn) -> Turn:
 
 
 def verify(turn: Turn) -> Turn:
-    """Judges the finished answer: an empty one is replaced by an honest sentence."""
-    if not turn.answer and turn.report.finish_reason != "cancelled":
+    """Judges the finished answer, and gives one where none stood the test: a quotation, else a refusal.
+
+    An answer that was stopped by the user is left as it is. An empty one of a free conversation is replaced by
+    an honest sentence.
+    """
+    gate = turn.gate
+    if gate is not None and gate.problems:
+        turn.report.problems = tuple(gate.problems)
+        turn.report.finish_reason = "stop"
+        logger.debug("[verificar] posta de lado: %s", "; ".join(problem.text for problem in gate.problems))
+    if turn.report.finish_reason == "cancelled":
+        return turn
+    if turn.answer:
+        if gate is not None:
+            turn.report.grounding = "refusal" if gate.refused else "model"
+            turn.report.citations = tuple(gate.citations)
+    elif turn.quotation is not None:
+        _quote(turn, turn.quotation)
+    elif turn.searched and _is_for_documents(turn):
+        turn.answer = refusal_text(turn.query, turn.searched)
+        turn.report.grounding = "refusal"
+    else:
         turn.answer = NOTHING_TO_SAY
         logger.debug("[verificar] resposta vazia, substituída")
+    turn.report.finish_reason = turn.report.finish_reason or "stop"
     return turn
 
 
-LINE: tuple[Stage, ...] = (preprocess, generate, verify)
+LINE: tuple[Stage, ...] = (preprocess, analyse, retrieve, generate, verify)
 
 
 def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str]:
@@ -107,24 +209,63 @@ def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str]:
     Raises:
         LunaError: from a stage; the turn has no answer then.
     """
+    heard = ""
     for stage in line:
         stage(turn)
-        if stage is generate:
+        if turn.stream is not None and stage is generate:
             yield from _listen(turn)
             heard = turn.answer
     if turn.answer != heard:
         yield turn.answer.removeprefix(heard)
 
 
+def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> bool:
+    """Whether passages are worth answering from; keeps the quotation that shows it."""
+    if source.built_in and float(found[0].get("score") or 0.0) < _LEAST_RELEVANCE:
+        return False
+    threshold = _LEAST_CERTAINTY if source.built_in else None
+    if turn.intent is Intent.PERSONAL:
+        threshold = _PERSONAL_CERTAINTY
+    turn.quotation = extractive_answer(turn.query, found, threshold=threshold)
+    return turn.quotation is not None or (
+        turn.model_reads_passages and not source.built_in and turn.intent is Intent.QUESTION
+    )
+
+
+def _is_for_documents(turn: Turn) -> bool:
+    """Whether the user has documents of their own, which the answer must come from."""
+    return any(not source.built_in for source in turn.sources)
+
+
+def _quote(turn: Turn, quotation: GroundedAnswer) -> None:
+    turn.answer = quotation.text
+    if len(turn.searched) > 1:
+        turn.answer = f"Não encontrei isso {turn.searched[0].name}; {turn.searched[-1].name}: {turn.answer}"
+    turn.report.grounding = "extractive"
+    turn.report.citations = quotation.citations
+    turn.report.confidence = quotation.confidence
+    turn.report.span = quotation.span
+    logger.debug("[verificar] resposta citada, certeza %.2f", quotation.confidence)
+
+
+def _evidence(passage: Mapping[str, Any]) -> dict[str, str]:
+    """A passage as the model reads it."""
+    title, content = str(passage.get("title") or ""), str(passage["content"])
+    repeated = content.lstrip("# ").startswith(title.rstrip("…")) if title else False
+    return {"title": "" if repeated else as_evidence(title), "content": as_evidence(content)}
+
+
 def _listen(turn: Turn) -> Iterator[str]:
     assert turn.stream is not None
     started = time.perf_counter()
+    pieces = _without_outer_space(turn.stream)
     try:
-        for piece in _without_outer_space(turn.stream):
+        for piece in pieces if turn.gate is None else turn.gate.let_through(pieces):
             turn.answer += piece
             yield piece
     finally:
         turn.stream.close()
+        turn.report.take(turn.stream.report)
         seconds = time.perf_counter() - started
         report = turn.report
         logger.debug(

@@ -1,0 +1,215 @@
+"""Fits the weights of the extractive answerer on training rows and writes them into the package.
+
+    python benchmarks/grounding_fit.py --data-root PASTA
+
+Reads ``luna/documentos.jsonl`` (split train) and ``sft/train-grounded_qa.parquet``; no evaluation set. Two models:
+a softmax over the sentences of a question (which one answers?) and a logistic regression on the best one (does it
+answer at all?). The threshold is the one that gets most training questions of our own documents right, a wrong
+answer counting as much as a needless refusal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lunagpt.chat.grounding.follow_up import rewrite_follow_up
+from lunagpt.chat.grounding.questions import analyse_question
+from lunagpt.chat.grounding.ranking import answer_features, passage_facts, sentence_features
+from lunagpt.chat.grounding.units import Unit, cut_passages
+from lunagpt.files import atomic_write_text
+
+ASSET = Path(__file__).parents[1] / "src/lunagpt/assets/grounding/weights.json"
+_SQUAD_ROWS = 800
+
+
+@dataclass(slots=True)
+class Example:
+    """A question over passages, with the spans (passage, start, end) that answer it; none: unanswerable."""
+
+    question: str
+    passages: list[dict[str, Any]]
+    spans: list[tuple[int, int, int]]
+    weight: float
+    own: bool
+
+
+def own_documents(path: Path, split: str) -> Iterator[Example]:
+    """Questions of our own documents, follow-ups rewritten."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["split"] != split:
+            continue
+        passages = row["documents"]
+        places = {document["id"]: number for number, document in enumerate(passages)}
+        spans = []
+        for support in row["support"]:
+            number = places[support["id"]]
+            start = passages[number]["content"].find(support["quote"])
+            if start >= 0:
+                spans.append((number, start, start + len(support["quote"])))
+        messages = row["messages"]
+        turns = [messages[i : i + 2] for i in range(0, len(messages), 2)]
+        answerable = row.get("turn_answerable") or [row["answerable"]] * len(turns)
+        for index, ((user, _), possible) in enumerate(zip(turns, answerable, strict=True)):
+            if len(turns) > 1 and possible and index:
+                continue  # whose support is whose is not told
+            question = rewrite_follow_up(user["content"], messages[: 2 * index])
+            weight = 0.15 if row["origin"] == "template" else 1.0
+            yield Example(question, passages, spans if possible else [], weight, True)
+
+
+def read_comprehension(path: Path) -> Iterator[Example]:
+    """SQuAD, FaQuAD and Pirá training rows: one passage each."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(path).to_pylist()
+    random.Random(0).shuffle(rows)
+    squad = 0
+    for row in rows:
+        context, start = row["context"], row["answer_start"]
+        question = json.loads(row["messages"])[0]["content"].rpartition("Pergunta: ")[2]
+        if not context or "adversarial" in row["source"] or "quoref" in row["source"]:
+            continue
+        if "unanswerable" in row["source"]:
+            yield Example(question, [{"content": context}], [], 0.5, False)
+            continue
+        if start is None or start < 0 or not row["answer"]:
+            continue
+        squad += "squad" in row["source"]
+        if "squad" in row["source"] and squad > _SQUAD_ROWS:
+            continue
+        span = (0, start, start + len(row["answer"].strip()))
+        yield Example(question, [{"content": context}], [span], 0.5, False)
+
+
+def supported(unit: Unit, spans: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether a sentence holds most of an answering span, or most of the sentence is such a span."""
+    for number, start, end in spans:
+        common = min(end, unit.end) - max(start, unit.start)
+        if number == unit.passage and common > 0.5 * min(end - start, unit.end - unit.start):
+            return True
+    return False
+
+
+def listed(example: Example) -> tuple[list[Unit], list[dict[str, float]], list[dict[str, Any]]]:
+    """All sentences of an example with their features, and the facts of its passages."""
+    question = analyse_question(example.question)
+    groups = cut_passages(example.passages)
+    around = [passage_facts(question, units) for units in groups]
+    units = [unit for group in groups for unit in group]
+    return units, [sentence_features(question, unit, around[unit.passage]) for unit in units], around
+
+
+def matrix(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> np.ndarray:
+    return np.array([[row.get(name, 0.0) for name in names] for row in rows], dtype=np.float64)
+
+
+def fit_ranking(groups: list[tuple[np.ndarray, np.ndarray, float]], decay: float = 0.3) -> np.ndarray:
+    """Weights w that maximise the log-probability of the right sentences under softmax(features @ w)."""
+    size = groups[0][0].shape[1]
+    w, moment, speed = np.zeros(size), np.zeros(size), np.zeros(size)
+    for step in range(1, 301):
+        gradient = decay * w
+        for features, right, weight in groups:
+            scores = features @ w
+            p = np.exp(scores - scores.max())
+            p /= p.sum()
+            target = p * right
+            target /= max(target.sum(), 1e-12)
+            gradient -= weight * (features.T @ (target - p))
+        moment = 0.9 * moment + 0.1 * gradient
+        speed = 0.99 * speed + 0.01 * gradient**2
+        w -= 0.05 * (moment / (1 - 0.9**step)) / (np.sqrt(speed / (1 - 0.99**step)) + 1e-8)
+    return w
+
+
+def fit_logistic(x: np.ndarray, y: np.ndarray, weights: np.ndarray, decay: float = 0.3) -> np.ndarray:
+    """Weights of a logistic regression by Newton's method; the last column of `x` is the constant."""
+    w = np.zeros(x.shape[1])
+    penalty = decay * np.eye(x.shape[1])
+    penalty[-1, -1] = 0
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
+        gradient = x.T @ (weights * (p - y)) + penalty @ w
+        hessian = (x * (weights * p * (1 - p))[:, None]).T @ x + penalty
+        w -= np.linalg.solve(hessian + 1e-9 * np.eye(len(w)), gradient)
+    return w
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--sample", type=float, default=1.0, help="parte das linhas (para experimentar)")
+    parser.add_argument("--dry-run", action="store_true", help="mostra os números e não grava")
+    arguments = parser.parse_args()
+    root = arguments.data_root
+    examples = [
+        *own_documents(root / "luna/documentos.jsonl", "train"),
+        *read_comprehension(root / "sft/train-grounded_qa.parquet"),
+    ]
+    random.Random(1).shuffle(examples)
+    examples = examples[: round(arguments.sample * len(examples))]
+    prepared = [(example, *listed(example)) for example in examples]
+    names = sorted({name for _, _, rows, _ in prepared for row in rows for name in row})
+    groups = []
+    for example, units, rows, _ in prepared:
+        right = np.array([supported(unit, example.spans) for unit in units], dtype=np.float64)
+        if 0 < right.sum() < len(units):
+            groups.append((matrix(rows, names), right, example.weight))
+    w = fit_ranking(groups)
+    hit = [right[np.argmax(features @ w)] for features, right, _ in groups]
+    print(f"frases: {len(groups)} perguntas, primeira frase certa em {np.mean(hit):.3f}")
+    ranking = {name: round(float(value), 3) for name, value in zip(names, w, strict=True)}
+
+    best_rows, labels, weights, own = [], [], [], []
+    for example, units, rows, around in prepared:
+        if not units:
+            continue
+        scores = matrix(rows, names) @ w
+        order = np.argsort(-scores, kind="stable")
+        best = units[order[0]]
+        question = analyse_question(example.question)
+        best_rows.append(
+            answer_features(question, best, rows[order[0]], [float(scores[i]) for i in order[:2]], around)
+        )
+        labels.append(float(supported(best, example.spans)))
+        weights.append(example.weight * (1.0 if example.own else 0.5))
+        own.append(example.own)
+    columns = sorted({name for row in best_rows for name in row})
+    x = np.hstack([matrix(best_rows, columns), np.ones((len(best_rows), 1))])
+    y, weight, mine = np.array(labels), np.array(weights), np.array(own)
+    v = fit_logistic(x, y, weight)
+    p = 1 / (1 + np.exp(-(x @ v)))
+    thresholds = np.linspace(0.05, 0.95, 91)
+    gains = [np.sum(weight[mine] * (p[mine] >= t) * (2 * y[mine] - 1)) for t in thresholds]
+    threshold = float(thresholds[int(np.argmax(gains))])
+    for name, chosen in (("próprios", mine), ("outros", ~mine)):
+        asked = p[chosen] >= threshold
+        print(
+            f"{name}: {chosen.sum()} perguntas, respondidas {asked.mean():.3f}, certas entre elas "
+            f"{y[chosen][asked].mean():.3f}"
+        )
+    print(f"limiar {threshold:.2f}")
+    fitted = {
+        "ranking": ranking,
+        "answering": {
+            **{name: round(float(value), 3) for name, value in zip(columns, v, strict=False)},
+            "constant": round(float(v[-1]), 3),
+        },
+        "threshold": round(threshold, 3),
+    }
+    print(json.dumps(fitted, indent=1))
+    if not arguments.dry_run:
+        atomic_write_text(ASSET, json.dumps(fitted, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The answer as it stands in the documents: the sentence that answers best, quoted and cited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lunagpt.chat.grounding.answers import Citation, GroundedAnswer
+from lunagpt.chat.grounding.hostile import clean_text
+from lunagpt.chat.grounding.questions import Question, analyse_question
+from lunagpt.chat.grounding.ranking import (
+    answer_features,
+    dot,
+    model,
+    passage_facts,
+    sentence_features,
+    sigmoid,
+)
+from lunagpt.chat.grounding.spans import short_span
+from lunagpt.chat.grounding.units import Unit, cut_passages
+from lunagpt.data.grounding_format import cite
+
+_LIST_ITEMS = 8
+_LIST_CHARACTERS = 700
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A sentence and how much speaks for it (only differences between scores mean something)."""
+
+    unit: Unit
+    score: float
+    features: dict[str, float]
+
+
+def extractive_answer(
+    question: str, passages: Sequence[Mapping[str, Any]], *, threshold: float | None = None
+) -> GroundedAnswer | None:
+    """The sentence of the passages that answers a question, or None if none does.
+
+    Sentences that give orders to an assistant are never chosen.
+
+    Args:
+        question: a question that can be understood by itself (see `rewrite_follow_up`).
+        passages: mappings with ``content`` and, if known, ``title`` and ``heading_path``; the first is [1].
+        threshold: least probability of being right; None takes the fitted one, 0 answers whenever there is a
+            sentence.
+    """
+    asked = analyse_question(question)
+    groups = cut_passages(passages)
+    around = [passage_facts(asked, units) for units in groups]
+    ranked = rank_sentences(asked, groups, around)
+    if not ranked:
+        return None
+    best = ranked[0]
+    scores = [entry.score for entry in ranked[:2]]
+    features = answer_features(asked, best.unit, best.features, scores, around)
+    weights = model()["answering"]
+    confidence = sigmoid(dot(weights, features) + weights["constant"])
+    if confidence < (model()["threshold"] if threshold is None else threshold):
+        return None
+    start, end = _extent(best.unit, groups[best.unit.passage])
+    passage = passages[best.unit.passage]
+    quote = str(passage["content"])[start:end]
+    number = best.unit.passage + 1
+    return GroundedAnswer(
+        text=_shown(quote, number, passage),
+        citations=(Citation(number, passage, quote, start, end),),
+        span=short_span(asked, best.unit),
+        confidence=confidence,
+    )
+
+
+def rank_sentences(
+    question: Question, groups: Sequence[Sequence[Unit]], around: Sequence[Mapping[str, Any]]
+) -> list[Ranked]:
+    """The sentences that may be quoted, the best first."""
+    weights = model()["ranking"]
+    ranked = []
+    for units, facts in zip(groups, around, strict=True):
+        for unit in units:
+            if not unit.commands_the_reader and unit.words:
+                features = sentence_features(question, unit, facts)
+                ranked.append(Ranked(unit, dot(weights, features), features))
+    return sorted(ranked, key=lambda entry: -entry.score)
+
+
+def _extent(unit: Unit, units: Sequence[Unit]) -> tuple[int, int]:
+    """The offsets to quote: the sentence, and the list that it announces."""
+    end = unit.end
+    if unit.text.rstrip().endswith(":"):
+        for item in units[unit.index + 1 : unit.index + 1 + _LIST_ITEMS]:
+            if item.commands_the_reader or item.end - unit.start > _LIST_CHARACTERS:
+                break
+            end = item.end
+            if item.text.rstrip().endswith(".") and item.text.lstrip()[:1] not in "-*•":
+                break
+    return unit.start, end
+
+
+def _shown(quote: str, number: int, passage: Mapping[str, Any]) -> str:
+    """A quote with its citation. The built-in encyclopaedia speaks for Luna and is not put in quotation marks."""
+    text = clean_text(quote).strip()
+    metadata = passage.get("metadata") or {}
+    if metadata.get("built_in"):
+        return cite(text, number)
+    return f"“{text}” [{number}]"

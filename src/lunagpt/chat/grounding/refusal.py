@@ -1,0 +1,51 @@
+"""Saying honestly that nothing was found, and where it was looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lunagpt.data.grounding_format import NO_ANSWER
+
+_LONGEST_QUERY = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A place where an answer was looked for.
+
+    Attributes:
+        name: as it stands after "em": "seus documentos", "na Enciclopédia Luna".
+        documents: how many documents it holds; None if that is not known.
+        passages: what the search gave, the most relevant first.
+    """
+
+    name: str
+    documents: int | None
+    passages: Sequence[Mapping[str, Any]]
+
+
+def refusal_text(query: str, searched: Sequence[Searched]) -> str:
+    """The sentence of refusal that Luna is trained on, with what was searched and what came closest."""
+    places = [_place(place) for place in searched]
+    shown = query if len(query) <= _LONGEST_QUERY else query[: _LONGEST_QUERY - 1].rstrip() + "…"
+    text = f"{NO_ANSWER} Procurei por “{shown.strip(' ?')}” {_listed(places)}."
+    nearest = next((place.passages[0] for place in searched if place.passages), None)
+    if nearest is not None and nearest.get("title"):
+        page = f", p. {nearest['page']}" if nearest.get("page") else ""
+        text += f" O que mais se aproxima é “{nearest['title']}”{page}."
+    return text
+
+
+def _place(place: Searched) -> str:
+    if place.documents is None:
+        return place.name
+    count = "1 documento" if place.documents == 1 else f"{place.documents} documentos"
+    return f"{place.name} ({count})"
+
+
+def _listed(items: Sequence[str]) -> str:
+    if len(items) < 2:
+        return "".join(items)
+    return ", ".join(items[:-1]) + " e " + items[-1]

@@ -1,0 +1,140 @@
+"""Talk or question? Decides whether a message is to be looked up or goes to the model as it is.
+
+Rules on the form of the message, because a search engine finds something for every sentence: "estou triste" shares
+words with articles on literature, and "qual é o seu nome?" with the one on nouns.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from lunagpt.chat.grounding.words import fold, words
+
+
+class Intent(StrEnum):
+    """What a message wants.
+
+    TALK: greetings, thanks, feelings, who Luna is, what was said before; nothing to look up.
+    PERSONAL: something about the person or a task ("posso levar meu cachorro?"); documents may have it, an
+    encyclopaedia has not.
+    QUESTION: a question on the world, or loose search words.
+    """
+
+    TALK = "conversa"
+    PERSONAL = "pessoal"
+    QUESTION = "pergunta"
+
+
+_GREETING = re.compile(
+    r"^(?:(?:oi+e?|ola+|opa|e\s*ai|eai|eae|hey|hello|alo|salve|fala|bom dia|boa tarde|boa noite|bem-vinda|"
+    r"tchau|adeus|ate (?:logo|mais|amanha|breve)|falou|valeu|obrigad[oa]s?|brigad[oa]|muito obrigad[oa]|"
+    r"(?:de )?nada|por favor|desculp[ae]s?|foi mal|ok(?:ay)?|ta (?:bom|bem|certo)|certo|beleza|blz|legal|massa|"
+    r"show|otimo|perfeito|entendi|sim|nao|claro|isso|exato|kk+|ha(?:ha)+|rs+|hum+|ah+|uau|nossa|eita|teste|"
+    r"luna|tudo (?:bem|bom|certo|joia)|td bem|como (?:vai|esta|ce ta|vc ta|voce esta)|beleza|a todos|gente|pessoal|"
+    r"hein|ne|ai|entao|amiga|querida|meu bem|minha linda)\W*)+$"
+)
+# About Luna herself, or about the conversation so far.
+_ABOUT_LUNA = re.compile(
+    r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|sua?s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|opiniao|cor|comida|"
+    r"funcao|familia|aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
+    r"te (?:chama|criou|fez|fizeram|criaram|chamo|amo|adoro|odeio|falei|disse|contei|pedi|perguntei)|"
+    r"es (?:um|uma|a|o|real|human)\w*|luna|teu nome|teus?|tuas?|chama-te|chamas)\b"
+)
+_MEMORY = re.compile(
+    r"\b(?:lembra|lembras|recorda|(?:eu )?(?:te )?(?:disse|falei|contei|pedi|perguntei|mencionei|comentei|escrevi)|"
+    r"meu nome|minha idade|como (?:eu )?me chamo|quem sou eu|onde (?:eu )?(?:moro|trabalho)|"
+    r"(?:ultim|primeir)[ao] (?:pergunta|mensagem|coisa)|(?:agora ha pouco|nesta conversa|ate agora|de novo|antes de))\b"
+)
+_TASK = re.compile(
+    r"^\W*(?:me |luna,? )?(?:escrev[ae]|reescrev[ae]|traduz\w*|traduza|resum[ae]\w*|corrij[ae]|corrige|revis[ae]|"
+    r"invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre)|conte(?:-me)?\b(?! sobre)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|"
+    r"acrescent[ae]|adicion[ae]|inclui|inclua|tir[ae]\b|troc[ae]|calcul[ae]|som[ae]\b|sugir[ae]|sugere|indica|"
+    r"recomend[ae]|ajud[ae]|me ajud|me d[ae]|me pass[ae]|me mand[ae]|cant[ae]|brinc|jog[ae]|finj[ae]|repit[ae]|"
+    r"continu[ae]|list[ae] d[eo]|poe|bota|coloc[ae]|decid\w+|vamos|bora|imagine|imagina|transform[ae]|"
+    r"pens[ae]\b|escolh[ae]|responda|quero (?:que|uma?|ler|comprar|aprender|conversar|respostas?|desabafar))\b"
+)
+_FIRST_PERSON_WORDS = """
+eu me mim comigo meu minha meus minhas nosso nossa nossos nossas to tou tava estou estava sou fui era
+tenho tinha tive quero queria preciso precisava moro trabalho gosto adoro odeio acho sinto senti fiz
+faco vou vi comprei perdi ganhei passei acabei comecei terminei consegui consigo sei sabia sonhei estudo
+posso podia devo nos gente gostei amo cansei tomei comi dormi acordei briguei chorei voltei cheguei sai
+saí ando nasci vivo chamo deixei esqueci falei levei recebi pedi queimei cai quebrei mudei namoro casei
+"""
+_FIRST_PERSON = frozenset(_FIRST_PERSON_WORDS.split())
+_FEELINGS = re.compile(
+    r"\b(?:triste|feliz|cansad[oa]|ansios[oa]|sozinh[oa]|chatead[oa]|nervos[oa]|com medo|com raiva|deprimid[oa]|"
+    r"desanimad[oa]|saudades? d|preocupad[oa]|estressad[oa]|animad[oa]|apaixonad[oa]|entediad[oa]|com sono|"
+    r"que (?:calor|frio|saudade|sono|preguica|dia|fome|susto|raiva|delicia|lindo|chato|pena|bom|otimo|merda))\b"
+)
+_HARM = re.compile(
+    r"\b(?:me matar|suicid\w*|morrer|me cortar|me machucar|acabar com (?:tudo|a minha vida)|sumir do mundo|matar)\b"
+)
+_ASKS = re.compile(
+    r"\?\s*$|^\W*(?:e\s+)?(?:(?:o|a|em|de|por|para|desde|ate|com|a|no|na|sobre) )?"
+    r"(?:quem|quando|onde|aonde|quanto|quanta|quantos|quantas|qual|quais|que|q|como|por ?que|pq|porque|cade)\b"
+)
+_ASKS_ABOUT = re.compile(
+    r"^\W*(?:me )?(?:fal[ae]|explic\w+|explique|diga|diz|conta|conte|defin[ae]|descrev[ae]|quero saber|gostaria de saber|"
+    r"queria saber|voce sabe|vc sabe|sabe(?:ria)?|pode me (?:dizer|explicar|falar|contar)|o que voce sabe|me diga|"
+    r"me diz|voce pode (?:me )?(?:dizer|explicar|falar)|poderia (?:me )?(?:dizer|explicar))\b"
+    r"(?:[^?]{0,20}\b(?:sobre|quem|quando|onde|qual|quais|quant\w+|o que|que|como|por que)\b)?"
+)
+_SOCIAL_OPENERS = re.compile(
+    r"^(?:(?:oi+|ola|opa|bom dia|boa tarde|boa noite|luna|por favor|por gentileza|tudo bem|hey)[\s,!.?]+)+"
+)
+_MOST_KEYWORDS = 7
+
+
+def intent_of(message: str) -> Intent:
+    """What a message wants, from its form alone.
+
+    Args:
+        message: what the user said, follow-ups already in full.
+    """
+    folded = " ".join(fold(message).split())
+    bare = folded.strip(" .!?,;:)(\"'“”")
+    if not re.search(r"[^\W\d_]", bare) or _GREETING.match(bare) or _HARM.search(folded):
+        return Intent.TALK
+    body = _SOCIAL_OPENERS.sub("", folded)
+    about = _ASKS_ABOUT.match(body)
+    rest = body[about.end() :] if about is not None else body
+    if _MEMORY.search(rest) or (_ABOUT_LUNA.search(rest) and not _mentions_only(rest)):
+        return Intent.TALK
+    found = words(rest)
+    personal = any(word.folded in _FIRST_PERSON for word in found)
+    if _FEELINGS.search(rest) and not rest.startswith(("o que", "o q", "por que", "quem", "qual ")):
+        return Intent.TALK
+    if _TASK.match(body) and about is None:
+        return Intent.TALK
+    asks = _ASKS.search(rest) is not None or about is not None
+    if personal:
+        return Intent.PERSONAL if asks else Intent.TALK
+    if asks:
+        return Intent.QUESTION
+    content = [word for word in found if not word.is_stop]
+    loose = len(found) <= _MOST_KEYWORDS and content and not re.search(r"[.!,;]", rest.rstrip(" ."))
+    return Intent.QUESTION if loose and not _has_verb_of_telling(rest) else Intent.TALK
+
+
+def _mentions_only(folded: str) -> bool:
+    """Whether "você" only stands for anybody ("como você planta uma árvore")."""
+    return (
+        re.search(
+            r"^como (?:e que )?(?:voce|vc|tu) (?:faz|planta|prepara|calcula|monta|mede|instala|limpa)", folded
+        )
+        is not None
+    )
+
+
+def _has_verb_of_telling(folded: str) -> bool:
+    """Whether loose words tell something ("meu gato dormiu", "é o jingle da farmácia") instead of searching."""
+    return (
+        re.search(
+            r"^(?:e|foi|era|eh|sao|ta|tava|estava|ela|ele|eles|elas|acho|acabou|tem|teve|so|ja|nao|sim|mas|porque|pois|"
+            r"uns|umas|faz|domingo|ontem|hoje|amanha|sabado|segunda|agora|aqui|la|isso|esse|essa|minha|meu)\b|"
+            r"\b(?:disse|falou|chegou|chorou|ficou|deu|veio|saiu|morreu|faleceu|caiu|quebrou|passou|gostou|acabou)\b",
+            folded,
+        )
+        is not None
+    )

@@ -1,0 +1,85 @@
+"""Words that ask for one thing and words that tell it: "quanto custa" is answered by "o preço é"."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from lunagpt.chat.grounding.words import stem
+
+_GROUPS = """
+preço valor custo custa custar taxa tarifa sai pagar paga cobra cobrado mensalidade reais
+abre abrir aberto abertura funciona funcionamento inaugurado inauguração horário atendimento
+fecha fechar fechado fechada encerra encerramento termina término
+começa começar início inicia iniciado iniciar
+mora morar reside residência vive moradia
+nasceu nascer nascido nascida nascimento natural
+morreu morrer morto morta morte falecido faleceu falecimento
+criou criar criado criador inventou inventor inventado fundou fundado fundador fundação descobriu descobridor
+escreveu escrever autor autora escrito obra livro romance
+compra comprar comprado adquirir adquirido aquisição
+carro automóvel veículo
+remédio medicamento
+médico doutor médica
+professor docente professora
+aluno estudante aluna
+criança menor filho
+animal bicho cachorro cão gato
+proibido proibida vedado pode permitido permitida permite autorizado
+obrigatório obrigatória precisa necessário exigido exige exigir preciso
+prazo vencimento limite até
+telefone contato whatsapp ligar número
+e-mail email correio
+endereço rua avenida fica localizado situado localiza
+responsável coordena coordenador dirige diretor chefe
+duração dura durar tempo demora leva
+altura alto metros
+peso pesa quilos gramas
+população habitantes moradores
+tamanho mede área extensão
+causa provoca motivo razão origem
+multa punição penalidade advertência
+desconto abatimento redução
+gratuito grátis graça isento
+emprego trabalho vaga cargo função
+salário remuneração ganha
+devolver devolução reembolso restituição
+cancelar cancelamento desistir desistência
+inscrição inscrever matrícula cadastro
+reunião assembleia encontro
+lixo resíduos resíduo
+conserto reparo manutenção
+garantia cobertura
+capital sede
+comer come alimenta alimentação comida alimento
+significa significado quer definição chama
+acontece ocorre acontecer ocorrer
+""".strip().splitlines()
+
+
+@lru_cache(maxsize=1)
+def _groups() -> dict[str, frozenset[int]]:
+    table: dict[str, set[int]] = {}
+    for number, line in enumerate(_GROUPS):
+        for word in line.split():
+            table.setdefault(stem(word), set()).add(number)
+    return {key: frozenset(numbers) for key, numbers in table.items()}
+
+
+def related(first: str, second: str) -> bool:
+    """Whether two stems belong to one group of the table, or one begins with most of the other."""
+    groups = _groups()
+    if groups.get(first, frozenset()) & groups.get(second, frozenset()):
+        return True
+    shorter, longer = sorted((first, second), key=len)
+    common = 0
+    for left, right in zip(shorter, longer, strict=False):
+        if left != right:
+            break
+        common += 1
+    return common >= 5 and common >= 0.75 * len(shorter)
+
+
+def near_stems(stems: frozenset[str]) -> frozenset[int]:
+    """The groups that the stems touch."""
+    groups = _groups()
+    return frozenset().union(*(groups[key] for key in stems if key in groups))

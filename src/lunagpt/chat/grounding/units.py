@@ -1,0 +1,97 @@
+"""Passages cut into the units that an answer can be: sentences, each with what surrounds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lunagpt.chat.grounding.facts import Fact, find_facts
+from lunagpt.chat.grounding.hostile import commands_the_reader, goes_on_commanding
+from lunagpt.chat.grounding.words import Word, words
+from lunagpt.data.sentences import split_sentences
+
+# A "sentence" longer than this is a list or a table in one line; it is cut at its semicolons and line breaks.
+_LONGEST = 400
+_INNER_BREAK = re.compile(r";\s+|\n+")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A sentence of a passage.
+
+    Attributes:
+        passage: its place in the list of passages.
+        index: its place in the passage.
+        text: as written.
+        start, end: offsets in the passage's content.
+        before: the unit before it in the same passage, if any.
+        context: stems of the passage's title and headings.
+    """
+
+    passage: int
+    index: int
+    text: str
+    start: int
+    end: int
+    before: Unit | None
+    context: frozenset[str]
+
+    @cached_property
+    def words(self) -> list[Word]:
+        return words(self.text)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Stems of the words that carry a subject."""
+        return frozenset(word.stem for word in self.words if not word.is_stop)
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        return find_facts(self.text)
+
+    @property
+    def is_question(self) -> bool:
+        return self.text.rstrip("\"'”»)* ").endswith("?")
+
+    @cached_property
+    def commands_the_reader(self) -> bool:
+        """Whether the sentence speaks to an assistant instead of telling something."""
+        if commands_the_reader(self.text):
+            return True
+        after_command = self.before is not None and self.before.commands_the_reader
+        return after_command and goes_on_commanding(self.text)
+
+
+def cut_passages(passages: Sequence[Mapping[str, Any]]) -> list[list[Unit]]:
+    """The units of each passage."""
+    return [_cut(number, passage) for number, passage in enumerate(passages)]
+
+
+def _cut(number: int, passage: Mapping[str, Any]) -> list[Unit]:
+    content = str(passage.get("content") or "")
+    headings = passage.get("heading_path") or ()
+    title = " ".join([str(passage.get("title") or ""), *map(str, headings)])
+    context = frozenset(word.stem for word in words(title) if not word.is_stop)
+    units: list[Unit] = []
+    for start, end in split_sentences(content):
+        for first, last in _pieces(content, start, end):
+            before = units[-1] if units else None
+            units.append(Unit(number, len(units), content[first:last], first, last, before, context))
+    return units
+
+
+def _pieces(content: str, start: int, end: int) -> list[tuple[int, int]]:
+    if end - start <= _LONGEST:
+        return [(start, end)]
+    cuts = [start, *(match.end() for match in _INNER_BREAK.finditer(content, start, end)), end]
+    pieces = []
+    for first, last in zip(cuts, cuts[1:], strict=False):
+        text = content[first:last]
+        last -= len(text) - len(text.rstrip())
+        first += len(text) - len(text.lstrip())
+        if first < last:
+            pieces.append((first, last))
+    return pieces

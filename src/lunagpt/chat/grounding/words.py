@@ -1,0 +1,65 @@
+"""Words as the grounding code compares them: folded, stemmed, with their place in the text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lunagpt.rag.lexical import STOP_WORDS, fold, stem
+
+_TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’](?=[^\W\d_]))?", re.UNICODE)
+#: Words of asking itself: they show what kind of answer is wanted, not what it is about; folded.
+_ASKING_WORDS_TEXT = """
+favor gostaria queria quero saber diga dizer diz conte contar fale falar explique explicar explica
+mostre informe pode poderia sabe sabes lembra significa quer pergunta responda resposta luna ola oi bom
+boa dia tarde noite obrigado obrigada segundo acordo conforme chama chamado chamada tipo nome
+"""
+ASKING_WORDS = frozenset(_ASKING_WORDS_TEXT.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text.
+
+    Attributes:
+        text: as it is written.
+        start, end: its offsets in the text.
+        folded: lower case, without accents.
+        stem: what it shares with its inflections; of a number, the number as written.
+    """
+
+    text: str
+    start: int
+    end: int
+    folded: str
+    stem: str
+
+    @property
+    def is_stop(self) -> bool:
+        """Whether the word carries no subject."""
+        return self.folded in STOP_WORDS or (len(self.folded) == 1 and not self.folded.isdigit())
+
+    @property
+    def is_capitalised(self) -> bool:
+        return self.text[:1].isupper()
+
+    @property
+    def is_number(self) -> bool:
+        return self.text[:1].isdigit()
+
+
+def words(text: str) -> list[Word]:
+    """The words and numbers of a text, in order."""
+    found = []
+    for match in _TOKEN.finditer(text):
+        piece = match[0].rstrip("'’")
+        found.append(Word(piece, match.start(), match.start() + len(piece), fold(piece), stem(piece)))
+    return found
+
+
+def content_stems(text: str) -> list[str]:
+    """Stems of the words that carry the subject, in order, with repetitions."""
+    return [word.stem for word in words(text) if not word.is_stop]
+
+
+__all__ = ["ASKING_WORDS", "STOP_WORDS", "Word", "content_stems", "fold", "stem", "words"]

@@ -1,0 +1,82 @@
+"""Where a conversation looks things up: the user's documents first, then the built-in encyclopaedia."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from lunagpt.errors import GenerationError
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """A search engine: `RAGSystem`, the encyclopaedia, or an object of the user's own."""
+
+    def retrieve(self, query: str) -> Iterable[Any] | None:
+        """What was found, the best first: passages, dictionaries with "content", or pairs (document, score)."""
+        ...
+
+
+@runtime_checkable
+class Augmenter(Protocol):
+    """A search engine that only tells the text to add to a question."""
+
+    def augment_context(self, query: str, context: str | None = None) -> str | None:
+        """The text, with `context` in it if given; None or nothing if nothing was found."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A search engine and how it is spoken of ("nos seus documentos")."""
+
+    retriever: Retriever | Augmenter
+    place: str
+    built_in: bool = False
+
+    def search(self, query: str) -> list[Mapping[str, Any]]:
+        """What the engine finds, as mappings with "content" and perhaps "title", "page", "score".
+
+        Raises:
+            GenerationError: the engine gave something else.
+        """
+        if isinstance(self.retriever, Retriever):
+            found = self.retriever.retrieve(query)
+            return [as_passage(item, number) for number, item in enumerate(found or (), 1)]
+        text = self.retriever.augment_context(query)
+        return [{"content": text}] if text and text.strip() else []
+
+    @property
+    def documents(self) -> int | None:
+        """How many documents it holds, if it says so."""
+        store = getattr(self.retriever, "document_store", None)
+        return len(store) if isinstance(store, Sized) else None
+
+
+def as_passage(item: Any, number: int) -> Mapping[str, Any]:
+    """A search result of any known form as a mapping with "content".
+
+    Raises:
+        GenerationError: it has none of them.
+    """
+    if isinstance(item, Mapping):
+        if isinstance(item.get("content"), str):
+            return item
+    elif isinstance(item, str):
+        return {"content": item}
+    elif isinstance(item, Sequence) and len(item) == 2:
+        passage = dict(as_passage(item[0], number))
+        if isinstance(item[1], (int, float)):
+            passage["score"] = float(item[1])
+        return passage
+    else:
+        content = getattr(item, "content", None)
+        if isinstance(content, str):
+            names = ("title", "page", "metadata", "heading_path", "document_id")
+            known = {name: getattr(item, name) for name in names if hasattr(item, name)}
+            return {"content": content, **known}
+    raise GenerationError(
+        f"O resultado {number} da busca não serve: {type(item).__name__}. O método retrieve deve devolver "
+        'dicionários com "content" (e, se houver, "title" e "score") ou pares (documento, relevância).'
+    )
