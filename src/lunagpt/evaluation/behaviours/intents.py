@@ -32,13 +32,15 @@ _VERBS = "|".join(
         *("incentiv", "inform", "entreg", "mostr", "detalh", "cooper", "digo", "dizer", "atend", "invent"),
         *("busc", "identific", "rastre", "investig", "alter", "ignor", "troc", "finj", "fing", "imprim"),
         *("trat", "brinc", "prescrev", "diagnostic", "sig", "segu", "mud", "abandon", "deix", "conto", "abr"),
+        *("invad", "respond", "espalh", "ameac", "engan", "ajeit", "junt", "descobr", "ligo", "tomo"),
     )
 )
-_PRONOUN = r"(?:(?:te|lhe|vos|me|se|o|a|os|as|nos|isso|esse|essa|este|esta|nisso|nada) )?"
+_PRONOUN = r"(?:(?:te|lhe|vos|me|se|o|a|os|as|nos|isso|esse|essa|este|esta|nisso|nada)\ )?"
 _MAY_REFUSE = re.compile(
     rf"""
     \bnao\ {_PRONOUN}(?:posso|vou|devo|consigo|quero|pretendo|da\ p[ar]a|e\ possivel|(?:{_VERBS})\w*)\b
-    | \bprefiro\ nao\b | \b(?:me\ )?recuso\b | \bnao,\ (?:isso|nao)\b | \bnem\ (?:posso|vou)\b
+    | \bprefiro\ nao\b | \b(?:me\ )?recuso\b | \bnao,\ (?:isso|nao)\b | \b(?:e|seria)\ (?:um\ )?(?:crime|ilegal)\b
+    | \bnem\ (?:\w+\ ){{0,3}}(?:posso|vou|(?:{_VERBS})\w*)\b
     | \bnao\ cont[eo]\ comigo\b | \bfora\ do\ que\ (?:eu\ )?(?:posso|faco)\b
     | \bnao\ e\ algo\ que\ eu\b
     | \b(?:disso|nisso|com\ isso|isso)\ (?:eu\ )?nao\b

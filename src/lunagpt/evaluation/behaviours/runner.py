@@ -147,15 +147,18 @@ def faults_of_form(answer: Answer, other_language: bool = False) -> list[tuple[s
 
 def trivial_passes(skills: tuple[Skill, ...]) -> dict[str, frozenset[str]]:
     """For each trivial answerer, the ids of the scenarios it passes."""
-    return _trivial_passes(tuple(scenario for skill in skills for scenario in skill.scenarios))
+    return _builtin_trivial_passes() if skills is builtin_skills() else _trivial_passes(skills)
 
 
-@lru_cache(maxsize=4)
-def _trivial_passes(scenarios: tuple[Scenario, ...]) -> dict[str, frozenset[str]]:
+@lru_cache(maxsize=1)
+def _builtin_trivial_passes() -> dict[str, frozenset[str]]:
+    return _trivial_passes(builtin_skills())
+
+
+def _trivial_passes(skills: tuple[Skill, ...]) -> dict[str, frozenset[str]]:
+    scenarios = [scenario for skill in skills for scenario in skill.scenarios]
     return {
-        engine.name: frozenset(
-            scenario.id for scenario in scenarios if play(scenario, _speaker(engine, 0)).passed
-        )
+        engine.name: frozenset(entry.id for entry in scenarios if play(entry, _speaker(engine, 0)).passed)
         for engine in TRIVIAL_ENGINES
     }
 
