@@ -132,23 +132,28 @@ class Document:
         elif given is not None:
             metadata["metadata"] = given
         identity = value.get("id")
-        return cls(
-            default_id if identity is None or identity == "" else str(identity),
-            (str(value[title_field]) if title_field else first_line(content)) or default_id,
-            content,
-            metadata,
-            tuple(_heading(item) for item in value.get("headings") or ()),
-            tuple(int(offset) for offset in value.get("pages") or ()),
-        )
+        name = default_id if identity is None or identity == "" else str(identity)
+        try:
+            headings = tuple(_heading(item) for item in value.get("headings") or ())
+            pages = tuple(int(offset) for offset in value.get("pages") or ())
+        except (TypeError, ValueError, KeyError) as error:
+            raise DataError(f'Os campos headings ou pages do documento "{name}" não são válidos.') from error
+        for offsets in ([heading.offset for heading in headings], pages):
+            if sorted(offsets) != list(offsets) or (
+                offsets and not 0 <= offsets[0] <= offsets[-1] <= len(content)
+            ):
+                raise DataError(f'As posições em headings ou pages do documento "{name}" não cabem no texto.')
+        title = str(value[title_field]) if title_field else first_line(content)
+        return cls(name, title or default_id, content, metadata, headings, pages)
 
 
 def find_field(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """The first of `names` that `row` has with a scalar, non-empty value, whatever its capitals."""
     present = {str(key).strip().lower(): key for key in row}
     for name in names:
-        if name in present and isinstance(row[present[name]], str | int | float):
-            if str(row[present[name]]).strip():
-                return str(present[name])
+        key = present.get(name)
+        if key is not None and isinstance(row[key], str | int | float) and str(row[key]).strip():
+            return key
     return None
 
 
