@@ -24,8 +24,16 @@ class DataError(LunaError, ValueError):
     """A training or document file cannot be read, or has no usable rows."""
 
 
+class StoreError(LunaError):
+    """A base of documents cannot be opened, read or changed as asked."""
+
+
 class GenerationError(LunaError):
     """Text generation was asked for something impossible (empty prompt, bad sampling, full context)."""
+
+
+class EvaluationError(LunaError, ValueError):
+    """A model cannot be measured as asked, or a task, a result file or evaluation data cannot be used."""
 
 
 class MissingDependencyError(LunaError, ImportError):

@@ -1,0 +1,194 @@
+"""Search by words: BM25 over the base's word index, fast also when a question is full of common words.
+
+SQLite scores every row that has any word of the query, at about 2 µs each. In a million passages a common
+word alone matches a hundred thousand. Rows are therefore *found* by the rarest words only, as many of them as
+a budget of matches allows, and the best of these are then *scored* by all words of the query, from their
+text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lunagpt.rag.filters import Condition
+from lunagpt.rag.lexical import query_tokens, tokens
+from lunagpt.rag.passages import Passage, context_line
+from lunagpt.rag.schema import Database
+
+# Words of the title and the headings count half as much as those of the passage.
+_CONTEXT_WEIGHT = 0.5
+_BM25_K1, _BM25_B = 1.2, 0.75  # those of SQLite's own bm25()
+_MATCH_BUDGET = 30_000
+_RESCORED = 100
+_MAX_QUERY_TOKENS = 32  # a pasted page is searched by its rarest words
+
+
+@dataclass(frozen=True, slots=True)
+class QueryStatistics:
+    """The words of a query and what each is worth.
+
+    Attributes:
+        idf: token → inverse document frequency ln(1 + (N - n + ½)/(n + ½)), the rarest first; a word that the
+            base does not have counts like one that it has once.
+        frequency: token → number n of passages with it.
+        total: number N of passages in the base.
+    """
+
+    idf: dict[str, float]
+    frequency: dict[str, int]
+    total: int
+
+    @property
+    def mass(self) -> float:
+        """Sum of all idf."""
+        return sum(self.idf.values())
+
+
+class LexicalSearch:
+    """Search by words in one base; may be used from several threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._version = -1
+        self._total = 0
+        self._frequency: dict[str, int] = {}
+
+    def statistics(self, query: str, stop_words: frozenset[str]) -> QueryStatistics:
+        """What the words of a query are worth in this base."""
+        connection = self._database.connection
+        version = self._database.version("text")
+        with self._lock:
+            if version != self._version:
+                self._version, self._frequency = version, {}
+                self._total = connection.execute("SELECT count(*) FROM chunks").fetchone()[0]
+            frequency = {
+                token: self._known_frequency(connection, token) for token in query_tokens(query, stop_words)
+            }
+            total = self._total
+        rarest = sorted(frequency, key=lambda token: (frequency[token], token))[:_MAX_QUERY_TOKENS]
+        idf = {token: _idf(max(frequency[token], 1), total) for token in rarest}
+        return QueryStatistics(idf, {token: frequency[token] for token in rarest}, total)
+
+    def _known_frequency(self, connection: sqlite3.Connection, token: str) -> int:
+        known = self._frequency.get(token)
+        if known is None:
+            known = connection.execute(
+                "SELECT count(*) FROM words WHERE words MATCH ?", (_quoted(token),)
+            ).fetchone()[0]
+            self._frequency[token] = known
+        return known
+
+    def search(
+        self, statistics: QueryStatistics, k: int, condition: Condition | None = None
+    ) -> list[tuple[int, float]]:
+        """The best passages for a query.
+
+        Args:
+            statistics: the query, from `statistics`.
+            k: how many at most.
+            condition: which documents count, from `filters.compile_filter`.
+
+        Returns:
+            (chunk id, BM25 score), best first; equal scores in the order of the documents.
+        """
+        present = [token for token, count in statistics.frequency.items() if count]
+        if not present or k < 1:
+            return []
+        leading, complete = _leading(present, statistics.frequency)
+        found = self._match(_any_of(leading), max(k, 0 if complete else _RESCORED), condition)
+        if complete:
+            return found[:k]
+        rescored = self._rescored([chunk_id for chunk_id, _ in found], statistics)
+        return rescored[:k]
+
+    def _match(self, expression: str, k: int, condition: Condition | None) -> list[tuple[int, float]]:
+        connection = self._database.connection
+        rank = f"bm25(words, {_CONTEXT_WEIGHT}, 1.0)"
+        if condition is None:
+            rows = connection.execute(
+                f"SELECT rowid, {rank} AS score FROM words WHERE words MATCH ? ORDER BY score LIMIT ?",
+                (expression, k),
+            )
+        else:
+            where, parameters = condition
+            rows = connection.execute(
+                f"SELECT words.rowid, {rank} AS score FROM words "
+                "CROSS JOIN chunks ON chunks.id = words.rowid "
+                "CROSS JOIN documents ON documents.key = chunks.document "
+                f"WHERE words MATCH ? AND {where} ORDER BY score LIMIT ?",
+                (expression, *parameters, k),
+            )
+        return [(chunk_id, -score) for chunk_id, score in rows]
+
+    def _rescored(self, chunk_ids: Sequence[int], statistics: QueryStatistics) -> list[tuple[int, float]]:
+        """The chunks by BM25 over all words of the query, counted in their texts."""
+        if not chunk_ids:
+            return []
+        rows = self._database.connection.execute(
+            "SELECT chunks.id, title, heading_path, text FROM chunks JOIN documents ON key = document "
+            "WHERE chunks.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(chunk_ids),),
+        ).fetchall()
+        counted = []
+        for chunk_id, title, heading_path, text in rows:
+            body = tokens(text)
+            context = tokens(context_line(title, json.loads(heading_path)))
+            counts: Counter[str] = Counter(body)
+            weighted = dict(counts)
+            for token in context:
+                weighted[token] = weighted.get(token, 0) + _CONTEXT_WEIGHT
+            counted.append((chunk_id, weighted, len(body) + len(context)))
+        mean_length = sum(length for *_, length in counted) / len(counted) or 1.0
+        scores = []
+        for chunk_id, weighted, length in counted:
+            damping = _BM25_K1 * (1 - _BM25_B + _BM25_B * length / mean_length)
+            score = sum(
+                idf * (count * (_BM25_K1 + 1)) / (count + damping)
+                for token, idf in statistics.idf.items()
+                if (count := weighted.get(token))
+            )
+            scores.append((chunk_id, score))
+        return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
+
+
+def coverage(statistics: QueryStatistics, passage: Passage) -> float:
+    """Share of the query's idf mass whose words the passage (with title and headings) has, 0 to 1."""
+    if not statistics.mass:
+        return 0.0
+    line = context_line(passage.title, passage.heading_path)
+    present = set(tokens(passage.content)).union(tokens(line))
+    covered = sum(idf for token, idf in statistics.idf.items() if token in present)
+    return covered / statistics.mass
+
+
+def _idf(count: int, total: int) -> float:
+    return math.log1p(max(total - count + 0.5, 0.5) / (count + 0.5))
+
+
+def _leading(present: Sequence[str], frequency: dict[str, int]) -> tuple[list[str], bool]:
+    """The rarest words within the budget of matches (at least one), and whether these are all words."""
+    leading: list[str] = []
+    matches = 0
+    for token in present:
+        if leading and matches + frequency[token] > _MATCH_BUDGET:
+            break
+        leading.append(token)
+        matches += frequency[token]
+    return leading, len(leading) == len(present)
+
+
+def _any_of(found: Sequence[str]) -> str:
+    return " OR ".join(map(_quoted, found))
+
+
+def _quoted(token: str) -> str:
+    """A token as a string of SQLite's query language, in which nothing of it is an operator."""
+    escaped = token.replace('"', '""')
+    return f'"{escaped}"'

@@ -1,0 +1,40 @@
+"""From what a search measures to relevance: about the probability that a passage answers the question.
+
+Both curves are logistic. Their constants come from ``benchmarks/relevance_fit.py``: questions about
+encyclopaedia articles written for this project, searched once with the right article in the base and once
+without it, so that half of them have no answer there.
+"""
+
+from __future__ import annotations
+
+import math
+
+# Share of the question's idf mass that the passage covers → log-odds.
+_LEXICAL_OFFSET = -4.0
+_LEXICAL_SLOPE = 9.0
+# Log-odds of both scores → log-odds.
+_BOTH_OFFSET = 0.0
+_BOTH_LEXICAL = 0.5
+_BOTH_DENSE = 0.5
+_CERTAIN = 1e-4
+
+
+def lexical_relevance(coverage: float) -> float:
+    """Relevance of a passage that covers this share (0 to 1) of the question's idf mass."""
+    return _logistic(_LEXICAL_OFFSET + _LEXICAL_SLOPE * coverage)
+
+
+def combined_relevance(lexical: float | None, dense: float | None) -> float:
+    """Relevance from that by words and that by vectors; with one of them, that one; with none, 0."""
+    if lexical is None or dense is None:
+        return lexical if lexical is not None else dense if dense is not None else 0.0
+    return _logistic(_BOTH_OFFSET + _BOTH_LEXICAL * _log_odds(lexical) + _BOTH_DENSE * _log_odds(dense))
+
+
+def _logistic(value: float) -> float:
+    return 1.0 / (1.0 + math.exp(-value))
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, _CERTAIN), 1.0 - _CERTAIN)
+    return math.log(bounded / (1.0 - bounded))
