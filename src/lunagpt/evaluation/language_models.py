@@ -1,0 +1,298 @@
+"""What an evaluation asks of a model: one protocol for Luna, transformers, GGUF and any engine.
+
+Letters: n texts or pairs, D width of a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from lunagpt.errors import EvaluationError, missing_extra
+
+if TYPE_CHECKING:
+    from lunagpt.engines import Engine, Message
+
+#: What a model can be asked: the probability of a text, a text, a vector of a text.
+Capability = Literal["loglikelihood", "generate", "embed"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihood:
+    """How probable a continuation is after its context.
+
+    Attributes:
+        nats: natural logarithm of the probability, 0 or less.
+        num_tokens: tokens that were predicted.
+        num_bytes: UTF-8 bytes of the text that was predicted.
+        greedy: whether each of these tokens was the most probable one.
+    """
+
+    nats: float
+    num_tokens: int
+    num_bytes: int
+    greedy: bool
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A model under evaluation.
+
+    Attributes:
+        name: for tables.
+        kind: "luna", "transformers", "gguf" or "engine".
+        capabilities: which of the methods below the model has.
+    """
+
+    name: str
+    kind: str
+    capabilities: frozenset[Capability]
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[LogLikelihood]:
+        """Of each continuation after its context, in order.
+
+        Args:
+            pairs: (context, continuation). White space at the end of a context counts as the beginning of the
+                continuation, as tokenizers see it. After an empty context, a model that knows no token for
+                the start of a text does not predict the first token: `num_tokens` and `num_bytes` leave it
+                out. A context too long for the model loses its beginning; a continuation too long is read in
+                windows, each after the last half of the window before.
+
+        Raises:
+            EvaluationError: an empty continuation.
+        """
+        ...
+
+    def generate(
+        self,
+        prompts: Sequence[str | Sequence[Message]],
+        *,
+        max_new_tokens: int = 128,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[str]:
+        """Continues each text, or answers each dialogue, until the model ends or the tokens run out."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of texts, (n, D) float32: the mean of the last hidden states."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for the record: path, parameters, hash of the weights."""
+        ...
+
+
+class PartialModel:
+    """Base of models that lack some of the methods: asking for one is an error, never a guess."""
+
+    name: str
+    kind: str
+    capabilities: frozenset[Capability] = frozenset()
+
+    def _lacks(self, what: str) -> EvaluationError:
+        return EvaluationError(
+            f'O modelo "{self.name}" não dá {what}. Use no lugar dele uma pasta de modelo ou um arquivo GGUF, '
+            "ou escolha tarefas de geração."
+        )
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[LogLikelihood]:
+        raise self._lacks("a probabilidade de um texto")
+
+    def generate(
+        self,
+        prompts: Sequence[str | Sequence[Message]],
+        *,
+        max_new_tokens: int = 128,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[str]:
+        raise self._lacks("respostas em texto")
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        raise self._lacks("vetores de textos")
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+
+class EngineLanguageModel(PartialModel):
+    """Any engine of the conversation: it writes answers and nothing else."""
+
+    kind = "engine"
+    capabilities = frozenset({"generate"})
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.name = engine.name
+
+    def generate(
+        self,
+        prompts: Sequence[str | Sequence[Message]],
+        *,
+        max_new_tokens: int = 128,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> list[str]:
+        """A plain text is sent as the message of a user: an engine knows only dialogues."""
+        from lunagpt.generation import SamplingParams
+
+        params = SamplingParams(temperature=temperature, seed=seed, max_new_tokens=max_new_tokens)
+        return ["".join(self.engine.stream(as_messages(prompt), params)) for prompt in prompts]
+
+
+def as_messages(prompt: str | Sequence[Message]) -> Sequence[Message]:
+    """A dialogue as it is; a plain text as the message of a user."""
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+
+
+def open_language_model(model: Any, name: str | None = None) -> LanguageModel:
+    """Makes anything that can be evaluated a `LanguageModel`.
+
+    Args:
+        model: the name of a shipped model ("luna-nano"), a Luna folder, a transformers folder, a .gguf file,
+            a `LunaModel`, an engine, or a `LanguageModel`, which is returned as it is.
+        name: shown in tables; default is the model's own or that of its folder.
+
+    Raises:
+        EvaluationError: it is none of these.
+        ModelFolderError: a Luna folder is broken.
+        MissingDependencyError: the package that reads this kind of model is not installed.
+    """
+    opened = _open(model)
+    if name is not None:
+        opened.name = name
+    return opened
+
+
+def _open(model: Any) -> LanguageModel:
+    if isinstance(model, str | Path):
+        return _open_path(model)
+    if isinstance(model, LanguageModel):
+        return model
+    if hasattr(model, "stream") and hasattr(model, "name"):
+        return EngineLanguageModel(model)
+    if hasattr(model, "new_state") and hasattr(model, "encode_text"):
+        from lunagpt.evaluation.luna_language_model import LunaLanguageModel
+
+        return LunaLanguageModel(model)
+    raise EvaluationError(
+        f"Não sei avaliar um objeto do tipo {type(model).__name__}. Passe uma pasta de modelo, um arquivo "
+        ".gguf, um LunaModel ou um motor de conversa (Engine)."
+    )
+
+
+def _open_path(given: str | Path) -> LanguageModel:
+    path = Path(given).expanduser()
+    if not path.exists():
+        path = _shipped().get(str(given), path)
+    if path.suffix.lower() == ".gguf" and path.is_file():
+        from lunagpt.evaluation.gguf_language_model import GGUFLanguageModel
+
+        return GGUFLanguageModel(path)
+    if not path.is_dir():
+        raise EvaluationError(
+            f'Não há modelo em "{given}". Indique a pasta de um modelo, um arquivo .gguf ou um destes nomes: '
+            f"{', '.join(_shipped())}."
+        )
+    if (path / "config.json").is_file():
+        from lunagpt.evaluation.transformers_language_model import TransformersLanguageModel
+
+        return TransformersLanguageModel(path)
+    try:
+        from lunagpt.evaluation.luna_language_model import LunaLanguageModel
+        from lunagpt.models import LunaModel
+    except ModuleNotFoundError as error:
+        raise missing_extra(error.name or "torch", "torch", "avaliar modelos") from error
+    return LunaLanguageModel(LunaModel.from_pretrained(path), path=path)
+
+
+def _shipped() -> dict[str, Path]:
+    """The models inside the package, by name."""
+    assets = Path(str(resources.files("lunagpt") / "assets"))
+    return {path.parent.name: path.parent for path in sorted(assets.glob("*/manifest.json"))}
+
+
+# -- shared by the implementations ---------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ScoringJob:
+    """Tokens to score: `target` is predicted after `prefix`; `pair` says to which pair the sum belongs."""
+
+    pair: int
+    prefix: list[int]
+    target: list[int]
+
+
+@dataclass(slots=True)
+class Sums:
+    """What was found out about one pair so far."""
+
+    nats: float = 0.0
+    tokens: int = 0
+    greedy: bool = True
+
+    def add(self, nats: float, tokens: int, greedy: bool) -> None:
+        self.nats += nats
+        self.tokens += tokens
+        self.greedy = self.greedy and greedy
+
+
+@dataclass(slots=True)
+class ScoringPlan:
+    """The jobs of several pairs, and where their results are summed up."""
+
+    jobs: list[ScoringJob] = field(default_factory=list)
+    num_bytes: list[int] = field(default_factory=list)
+
+    def results(self, sums: Sequence[Sums]) -> list[LogLikelihood]:
+        return [
+            LogLikelihood(entry.nats, entry.tokens, count, entry.greedy)
+            for entry, count in zip(sums, self.num_bytes, strict=True)
+        ]
+
+
+def split_pair(context: str, continuation: str) -> tuple[str, str]:
+    """Moves white space from the end of the context to the beginning of the continuation.
+
+    Raises:
+        EvaluationError: there is nothing to score.
+    """
+    if not continuation:
+        raise EvaluationError("Não há texto para medir: a continuação está vazia.")
+    kept = context.rstrip()
+    return kept, context[len(kept) :] + continuation
+
+
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two sequences share from their beginning."""
+    length = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length
+
+
+def windows(prefix: list[int], target: list[int], size: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Cuts (prefix, target) into pieces of at most `size` tokens each, together covering the target once.
+
+    One piece if it fits after the prefix is cut on the left; else pieces of half a window, each after the
+    half window that precedes it.
+
+    Args:
+        prefix: at least one token.
+    """
+    if len(target) < size:
+        yield prefix[-(size - len(target)) :], target
+        return
+    half = size // 2
+    everything = prefix + target
+    for start in range(len(prefix), len(everything), half):
+        yield everything[max(0, start - half) : start], everything[start : start + half]
