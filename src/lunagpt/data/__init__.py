@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lunagpt.data.chunk import Chunk as Chunk
+    from lunagpt.data.chunk import DocumentChunker as DocumentChunker
     from lunagpt.data.dataset import Batch as Batch
     from lunagpt.data.dataset import PackedDataset as PackedDataset
     from lunagpt.data.documents import Document as Document
@@ -18,16 +20,19 @@ if TYPE_CHECKING:
     from lunagpt.data.grounding_format import format_evidence as format_evidence
     from lunagpt.data.loading import DataLoader as DataLoader
     from lunagpt.data.loading import Dataset as Dataset
+    from lunagpt.data.sentences import split_sentences as split_sentences
     from lunagpt.data.sources import SourceSpec as SourceSpec
     from lunagpt.data.sources import read_examples as read_examples
     from lunagpt.data.validation import ValidationSet as ValidationSet
 
 _HOME_OF = {
     "Batch": "lunagpt.data.dataset",
+    "Chunk": "lunagpt.data.chunk",
     "DataLoader": "lunagpt.data.loading",
     "Dataset": "lunagpt.data.loading",
     "DialogueExample": "lunagpt.data.examples",
     "Document": "lunagpt.data.documents",
+    "DocumentChunker": "lunagpt.data.chunk",
     "Heading": "lunagpt.data.documents",
     "PackedDataset": "lunagpt.data.dataset",
     "SourceSpec": "lunagpt.data.sources",
@@ -35,14 +40,17 @@ _HOME_OF = {
     "ValidationSet": "lunagpt.data.validation",
     "format_evidence": "lunagpt.data.grounding_format",
     "read_examples": "lunagpt.data.sources",
+    "split_sentences": "lunagpt.data.sentences",
 }
 
 __all__ = [
     "Batch",
+    "Chunk",
     "DataLoader",
     "Dataset",
     "DialogueExample",
     "Document",
+    "DocumentChunker",
     "Heading",
     "PackedDataset",
     "SourceSpec",
@@ -50,6 +58,7 @@ __all__ = [
     "ValidationSet",
     "format_evidence",
     "read_examples",
+    "split_sentences",
 ]
 
 
