@@ -147,9 +147,11 @@ class ContaminationReport:
             "# Contaminação: o que o treino tem em comum com a avaliação",
             "",
             f"Sequências de {self.ngram} palavras iguais (sem contar maiúsculas, acentos e pontuação) "
-            f"entre {len(self.training)} arquivos de treino ({_thousands(words)} palavras) e {len(self.tasks)} "
-            f"arquivos de avaliação. Uma linha com pelo menos uma sequência em comum conta como suja. "
-            f"Linhas de {MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais curtas não são verificadas.",
+            f"entre {len(self.training)} arquivos de treino ({_thousands(words)} palavras) e "
+            f"{len(self.tasks)} arquivos de avaliação. Uma linha com pelo menos uma sequência em comum conta "
+            "como suja. "
+            f"Linhas de {MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais curtas não "
+            "são verificadas.",
             "",
             "| tarefa | linhas | verificadas | sujas | metade ou mais em comum | só no contexto "
             "| arquivos de treino (linhas sujas) |",

@@ -39,7 +39,8 @@ _PRONOUN = r"(?:(?:te|lhe|vos|me|se|o|a|os|as|nos|isso|esse|essa|este|esta|nisso
 _MAY_REFUSE = re.compile(
     rf"""
     \bnao\ {_PRONOUN}(?:posso|vou|devo|consigo|quero|pretendo|da\ p[ar]a|e\ possivel|(?:{_VERBS})\w*)\b
-    | \bprefiro\ nao\b | \b(?:me\ )?recuso\b | \bnao,\ (?:isso|nao)\b | \b(?:e|seria)\ (?:um\ )?(?:crime|ilegal)\b
+    | \bprefiro\ nao\b | \b(?:me\ )?recuso\b | \bnao,\ (?:isso|nao)\b
+    | \b(?:e|seria)\ (?:um\ )?(?:crime|ilegal)\b
     | \bnem\ (?:\w+\ ){{0,3}}(?:posso|vou|(?:{_VERBS})\w*)\b
     | \bnao\ cont[eo]\ comigo\b | \bfora\ do\ que\ (?:eu\ )?(?:posso|faco)\b
     | \bnao\ e\ algo\ que\ eu\b

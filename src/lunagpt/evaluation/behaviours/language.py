@@ -25,8 +25,8 @@ _ENGLISH = _words_of(
 )
 _SPANISH = _words_of(
     "el la los las y es yo usted su una un en con por para pero muy tambien no si que del al lo le mi tu",
-    "ella esto eso aqui cuando donde quien cual como mas hola gracias puedo puede soy estoy tengo tiene hay fue",
-    "ser hasta entonces bien buenos dias ustedes nosotros otro ya solo sin",
+    "ella esto eso aqui cuando donde quien cual como mas hola gracias puedo puede soy estoy tengo tiene hay",
+    "fue ser hasta entonces bien buenos dias ustedes nosotros otro ya solo sin",
 )
 _ONLY_PORTUGUESE = _PORTUGUESE - _ENGLISH - _SPANISH
 _ONLY_ENGLISH = _ENGLISH - _PORTUGUESE - _SPANISH

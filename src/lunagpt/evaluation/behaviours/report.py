@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from lunagpt.evaluation.statistics import wilson_interval
 
 #: Version of the JSON form.
 FORMAT = "lunagpt-behaviours-1"
@@ -122,7 +123,7 @@ class BehaviourReport:
         for fault, title in FORM_TITLES.items():
             counted = told if fault == "fim" else turns
             clean = sum(all(name != fault for name, _ in turn.faults) for turn in counted)
-            low, high = wilson_interval(clean, len(counted))
+            low, high = _interval(clean, len(counted))
             rates.append(
                 SkillRate(fault, title, clean, len(counted), _share(clean, len(counted)), low, high, 0.0)
             )
@@ -155,8 +156,8 @@ class BehaviourReport:
             f"## Comportamentos: {self.model}",
             "",
             "Cada cenário é uma conversa com roteiro; passa quem cumpre todas as verificações. IC: intervalo "
-            "de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não entendem nada (repetir "
-            "a pergunta, sempre recusar…).",
+            "de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não entendem nada "
+            "(repetir a pergunta, sempre recusar…).",
             "",
             "| habilidade | passou | taxa | IC | trivial |",
             "|---|---:|---:|---:|---:|",
@@ -189,25 +190,13 @@ class BehaviourReport:
         entries = list(transcripts)
         ids = frozenset(entry.id for entry in entries)
         passed = sum(entry.passed for entry in entries)
-        low, high = wilson_interval(passed, len(entries))
+        low, high = _interval(passed, len(entries))
         trivial = max((_share(len(found & ids), len(ids)) for found in self.trivial.values()), default=0.0)
         return SkillRate(skill, title, passed, len(entries), _share(passed, len(entries)), low, high, trivial)
 
 
-def wilson_interval(passed: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Interval of a rate that also holds near 0 and 1 (Wilson 1927, JASA 22); (0, 1) when nothing was tried.
-
-    Args:
-        passed: successes.
-        n: trials.
-        z: quantile of the normal distribution, 1.96 for 95 %.
-    """
-    if n == 0:
-        return 0.0, 1.0
-    share = passed / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def _interval(passed: int, n: int) -> tuple[float, float]:
+    return wilson_interval(passed, n) if n else (0.0, 1.0)
 
 
 def _share(part: int, whole: int) -> float:

@@ -46,6 +46,7 @@ def run_behaviours(
     limit: int | None = None,
     seed: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
+    skills: Sequence[str] | None = None,
 ) -> BehaviourReport:
     """Plays the scripts of a suite with `model` and judges the answers.
 
@@ -62,13 +63,14 @@ def run_behaviours(
         limit: play at most so many scenarios, taken in turn from every skill; None plays all.
         seed: for engines that use chance even at temperature 0.
         on_progress: called after each scenario with (played, to play).
+        skills: names of the skills to play ("memoria", …); None plays all.
 
     Raises:
-        DataError: the suite is unknown or a file of it breaks the format, or `limit` is not positive.
+        DataError: a file of the suite breaks the format, a skill is unknown, or `limit` is not positive.
         GenerationError: the engine cannot answer.
     """
-    skills = _skills_of(suite)
-    scenarios = _chosen(skills, limit)
+    loaded = _skills_of(suite)
+    scenarios = _chosen(_named(loaded, skills), limit)
     speak = _speaker(model, seed)
     transcripts = []
     started = time.perf_counter()
@@ -79,9 +81,9 @@ def run_behaviours(
     return BehaviourReport(
         model=model.name,
         suite=suite if isinstance(suite, str) and suite == SUITE else "própria",
-        titles={skill.name: skill.title for skill in skills},
+        titles={skill.name: skill.title for skill in loaded},
         transcripts=tuple(transcripts),
-        trivial=trivial_passes(skills),
+        trivial=trivial_passes(loaded),
         seconds=time.perf_counter() - started,
     )
 
@@ -185,6 +187,14 @@ def _skills_of(suite: str | Path | Sequence[str | Path]) -> tuple[Skill, ...]:
     if suite == SUITE:
         return builtin_skills()
     return load_skills([suite] if isinstance(suite, str | Path) else suite)
+
+
+def _named(skills: tuple[Skill, ...], names: Sequence[str] | None) -> tuple[Skill, ...]:
+    known = [skill.name for skill in skills]
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise DataError(f"Não há a habilidade {', '.join(unknown)}. As da suíte são: {', '.join(known)}.")
+    return skills if names is None else tuple(skill for skill in skills if skill.name in names)
 
 
 def _chosen(skills: Sequence[Skill], limit: int | None) -> list[Scenario]:
