@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lunagpt.data.grounding_format import format_evidence as format_evidence
     from lunagpt.data.loading import DataLoader as DataLoader
     from lunagpt.data.loading import Dataset as Dataset
+    from lunagpt.data.normalize import TextNormalizer as TextNormalizer
     from lunagpt.data.sentences import split_sentences as split_sentences
     from lunagpt.data.sources import SourceSpec as SourceSpec
     from lunagpt.data.sources import read_examples as read_examples
@@ -37,6 +38,7 @@ _HOME_OF = {
     "PackedDataset": "lunagpt.data.dataset",
     "SourceSpec": "lunagpt.data.sources",
     "TextExample": "lunagpt.data.examples",
+    "TextNormalizer": "lunagpt.data.normalize",
     "ValidationSet": "lunagpt.data.validation",
     "format_evidence": "lunagpt.data.grounding_format",
     "read_examples": "lunagpt.data.sources",
@@ -55,6 +57,7 @@ __all__ = [
     "PackedDataset",
     "SourceSpec",
     "TextExample",
+    "TextNormalizer",
     "ValidationSet",
     "format_evidence",
     "read_examples",
