@@ -24,7 +24,10 @@ from lunagpt.chat.grounding.follow_up import rewrite_follow_up
 from lunagpt.chat.grounding.questions import analyse_question
 from lunagpt.chat.grounding.ranking import answer_features, passage_facts, sentence_features
 from lunagpt.chat.grounding.units import Unit, cut_passages
+from lunagpt.chat.grounding.words import fold
+from lunagpt.data.sentences import split_sentences
 from lunagpt.files import atomic_write_text
+from lunagpt.rag.encyclopedia_build import read_rows
 
 ASSET = Path(__file__).parents[1] / "src/lunagpt/assets/grounding/weights.json"
 _SQUAD_ROWS = 800
@@ -88,6 +91,28 @@ def read_comprehension(path: Path) -> Iterator[Example]:
             continue
         span = (0, start, start + len(row["answer"].strip()))
         yield Example(question, [{"content": context}], [span], 0.5, False)
+
+
+def encyclopedia_questions(folder: Path, count: int) -> Iterator[Example]:
+    """Stored questions of the encyclopaedia as people retype them; the answer stands behind the question."""
+    rows = [row for row in read_rows(folder) if len(row["qa"]) > 1]
+    choose = random.Random(0)
+    for row in choose.sample(rows, count):
+        pair = choose.choice(row["qa"])
+        lines = [row["text"], *(f"{other['q']} {other['a']}" for other in row["qa"])]
+        content = "\n\n".join(lines)
+        words = pair["q"].rstrip("?").split()
+        if len(words) > 5:
+            del words[choose.randrange(2, len(words))]
+        question = fold(" ".join(words)) if choose.random() < 0.5 else " ".join(words) + "?"
+        start = content.index(f"{pair['q']} {pair['a']}") + len(pair["q"]) + 1
+        spans = [(0, start, start + len(pair["a"]))]
+        yield Example(question, [{"title": row["title"], "content": content}], spans, 0.5, False)
+        if choose.random() < 0.25:
+            asked = "quem foi" if row["title"].istitle() and " " in row["title"] else "o que é"
+            first = split_sentences(row["text"])[0]
+            passages = [{"title": row["title"], "content": row["text"]}]
+            yield Example(f"{asked} {row['title']}?", passages, [(0, *first)], 0.5, False)
 
 
 def supported(unit: Unit, spans: Sequence[tuple[int, int, int]]) -> bool:
@@ -154,6 +179,7 @@ def main() -> None:
     examples = [
         *own_documents(root / "luna/documentos.jsonl", "train"),
         *read_comprehension(root / "sft/train-grounded_qa.parquet"),
+        *encyclopedia_questions(root / "enciclopedia", 400),
     ]
     random.Random(1).shuffle(examples)
     examples = examples[: round(arguments.sample * len(examples))]

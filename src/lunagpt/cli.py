@@ -36,6 +36,10 @@ def root(
     max_tokens: options.MaxTokensOption = None,
     seed: options.SeedOption = None,
     verbose: options.VerboseOption = False,
+    rag: options.RagOption = False,
+    knowledge_base: options.KnowledgeBaseOption = None,
+    disable_rag: options.DisableRagOption = False,
+    no_enciclopedia: options.NoEncyclopediaOption = False,
     version: Annotated[bool, typer.Option("--version", help=texts.VERSION)] = False,
 ) -> int:
     from lunagpt.commands.chat import run_chat
@@ -59,12 +63,26 @@ def root(
         raise UsageProblem(texts.ONE_MODE_ONLY.format(first=first, second=second), ctx)
     if output_file is not None and input_file is None:
         raise UsageProblem(texts.OUTPUT_NEEDS_INPUT, ctx)
-    settings = ChatSettings(config, model, system, temperature, top_p, max_tokens, seed, verbose)
+    _check_lookup(ctx, config, rag, knowledge_base, disable_rag)
+    settings = ChatSettings(
+        config,
+        model,
+        system,
+        temperature,
+        top_p,
+        max_tokens,
+        seed,
+        verbose,
+        knowledge_base,
+        lookup=not disable_rag,
+        encyclopedia=not no_enciclopedia,
+    )
     return run_chat(settings, query, input_file, output_file)
 
 
 @app.command("chat", cls=LunaCommand, help=texts.CHAT_HELP)
 def chat(
+    ctx: typer.Context,
     question: options.QuestionArgument = None,
     config: options.ConfigOption = None,
     model: options.ModelOption = None,
@@ -74,11 +92,56 @@ def chat(
     max_tokens: options.MaxTokensOption = None,
     seed: options.SeedOption = None,
     verbose: options.VerboseOption = False,
+    rag: options.RagOption = False,
+    knowledge_base: options.KnowledgeBaseOption = None,
+    disable_rag: options.DisableRagOption = False,
+    no_enciclopedia: options.NoEncyclopediaOption = False,
 ) -> int:
     from lunagpt.commands.chat import run_chat
 
-    settings = ChatSettings(config, model, system, temperature, top_p, max_tokens, seed, verbose)
+    _check_lookup(ctx, config, rag, knowledge_base, disable_rag)
+    settings = ChatSettings(
+        config,
+        model,
+        system,
+        temperature,
+        top_p,
+        max_tokens,
+        seed,
+        verbose,
+        knowledge_base,
+        lookup=not disable_rag,
+        encyclopedia=not no_enciclopedia,
+    )
     return run_chat(settings, " ".join(question) if question else None)
+
+
+@app.command("index", cls=LunaCommand, help=texts.INDEX_HELP)
+def index(
+    folder: options.DocumentsArgument,
+    output: options.BaseOutputOption = options.DEFAULT_BASE_FOLDER,
+    file_types: options.FileTypesOption = None,
+    no_vectors: options.NoVectorsOption = False,
+    config: options.ConfigOption = None,
+) -> int:
+    from lunagpt.commands.index import run_index
+
+    return run_index(folder, output, file_types=file_types, vectors=not no_vectors, config=config)
+
+
+@app.command("ask", cls=LunaCommand, help=texts.ASK_HELP)
+def ask(
+    question: options.AskQuestionArgument,
+    rag: options.AskBaseOption = None,
+    json: options.AskJsonOption = False,
+    config: options.ConfigOption = None,
+    model: options.ModelOption = None,
+    verbose: options.VerboseOption = False,
+) -> int:
+    from lunagpt.commands.ask import run_ask
+
+    settings = ChatSettings(config, model, temperature=0.0, verbose=verbose, knowledge_base=rag)
+    return run_ask(" ".join(question), settings, as_json=json)
 
 
 @app.command("train", cls=LunaCommand, help=texts.TRAIN_HELP)
@@ -126,6 +189,33 @@ def train_tokenizer(
 
     return run_tokenizer_training(
         paths, vocab_size=vocab_size, output=output, recipe=recipe, held_out=held_out or []
+    )
+
+
+@app.command("evaluate", cls=LunaCommand, help=texts.EVALUATE_HELP)
+def evaluate(
+    models: options.EvaluatedModels,
+    data: options.EvaluationDataOption = None,
+    suite: options.SuiteOption = None,
+    task: options.TaskOption = None,
+    limit: options.LimitOption = None,
+    json: options.JsonOption = None,
+    seed: options.EvaluationSeedOption = 0,
+    contamination: options.ContaminationOption = None,
+    threads: options.ThreadsOption = None,
+) -> int:
+    from lunagpt.commands.evaluate import run_evaluation
+
+    return run_evaluation(
+        models,
+        data=data or [],
+        suite=suite,
+        tasks=task or [],
+        limit=limit,
+        output=json,
+        seed=seed,
+        contamination=contamination,
+        threads=threads,
     )
 
 
@@ -185,6 +275,24 @@ def _run(arguments: list[str]) -> int:
         failures.report(error, verbose="--verbose" in arguments)
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _check_lookup(
+    ctx: typer.Context, config: Path | None, rag: bool, knowledge_base: Path | None, disable_rag: bool
+) -> None:
+    """Refuses options on retrieval that contradict each other or lack their base.
+
+    Raises:
+        UsageProblem: they do.
+    """
+    if disable_rag and (rag or knowledge_base is not None):
+        raise UsageProblem(texts.RAG_ON_AND_OFF.format(first="--rag" if rag else "--knowledge-base"), ctx)
+    if rag and knowledge_base is None:
+        from lunagpt.config import LunaConfig
+
+        settings = LunaConfig.from_environment() if config is None else LunaConfig.from_file(config)
+        if not settings.rag.knowledge_base_path:
+            raise UsageProblem(texts.RAG_NEEDS_BASE, ctx)
 
 
 def _flag(ctx: typer.Context, name: str) -> str:

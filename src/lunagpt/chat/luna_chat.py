@@ -198,6 +198,29 @@ class LunaChat:
         turn = self._turn(message, self._history, self._system_prompt, cancel)
         return self._deliver(turn, stream=stream, remember=True)
 
+    def ask(self, question: str, *, cancel: threading.Event | None = None) -> str:
+        """Answers from the documents or the encyclopaedia only, whatever the question sounds like, and refuses if
+        they do not have it; remembered like any other turn.
+
+        Args:
+            question: what is asked.
+            cancel: as for `send_message`.
+
+        Raises:
+            GenerationError: the question is empty or cannot be answered.
+            StoreError: there is nothing to look it up in.
+        """
+        turn = self._turn(question, self._history, self._system_prompt, cancel)
+        if not turn.sources:
+            raise StoreError(
+                "Não há onde procurar: ligue a busca em documentos (enable_rag) ou na enciclopédia "
+                "(enable_encyclopedia)."
+            )
+        turn.must_look_up = True
+        answer = self._deliver(turn, stream=False, remember=True)
+        assert isinstance(answer, str)
+        return answer
+
     def send_message_with_custom_rag(
         self, message: str, rag_system: Retriever | Augmenter, *, cancel: threading.Event | None = None
     ) -> str:
@@ -214,6 +237,7 @@ class LunaChat:
         """
         turn = self._turn(message, self._history, self._system_prompt, cancel)
         turn.sources = (Source(rag_system, _OWN_SEARCH),)
+        turn.must_look_up = True
         answer = self._deliver(turn, stream=False, remember=True)
         assert isinstance(answer, str)
         return answer
@@ -333,9 +357,11 @@ def _checked(message: Message) -> dict[str, str]:
 
 
 def _reads_passages(engine: Engine) -> bool:
-    """Whether an engine answers well from passages: its model's configuration says so for a Luna; of other
-    engines it is assumed."""
-    return engine.model.config.model.answers_from_passages if isinstance(engine, LunaEngine) else True
+    """Whether an engine answers well from passages: its model's configuration says so for a Luna; another
+    engine may say so itself, and else it is assumed."""
+    if isinstance(engine, LunaEngine):
+        return engine.model.config.model.answers_from_passages
+    return bool(getattr(engine, "answers_from_passages", True))
 
 
 def _open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriever:

@@ -61,6 +61,7 @@ class Turn:
         cancel: when set, the answer stops.
         sources: where to look things up, in this order.
         model_reads_passages: whether the engine answers well from passages; else answers are quotations.
+        must_look_up: answer from the sources or not at all, whatever the message sounds like.
         intent: what the message wants; query: the message so that it can be searched (set by `analyse`).
         passages: what was found; searched: where (set by `retrieve`).
         quotation: the sentence of the passages that answers, if one does (set by `retrieve`).
@@ -78,6 +79,7 @@ class Turn:
     cancel: threading.Event | None = None
     sources: tuple[Source, ...] = ()
     model_reads_passages: bool = False
+    must_look_up: bool = False
     intent: Intent = Intent.TALK
     query: str = ""
     passages: list[Mapping[str, Any]] = field(default_factory=list)
@@ -115,7 +117,7 @@ def analyse(turn: Turn) -> Turn:
     if not turn.sources:
         return turn
     turn.query = rewrite_follow_up(turn.message, turn.history)
-    turn.intent = intent_of(turn.query)
+    turn.intent = Intent.QUESTION if turn.must_look_up else intent_of(turn.query)
     logger.debug("[analisar] %s; busca: %s", turn.intent.value, turn.query)
     return turn
 
@@ -233,8 +235,8 @@ def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> b
 
 
 def _is_for_documents(turn: Turn) -> bool:
-    """Whether the user has documents of their own, which the answer must come from."""
-    return any(not source.built_in for source in turn.sources)
+    """Whether the answer must come from what was searched: the user has documents, or asked for it."""
+    return turn.must_look_up or any(not source.built_in for source in turn.sources)
 
 
 def _quote(turn: Turn, quotation: GroundedAnswer) -> None:

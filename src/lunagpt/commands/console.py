@@ -40,6 +40,10 @@ class Console(Protocol):
         """Shows an answer as it comes."""
         ...
 
+    def sources(self, text: str) -> None:
+        """Shows what an answer leans on, beneath it."""
+        ...
+
     def note(self, text: str) -> None:
         """Tells the user something that is not part of an answer."""
         ...
@@ -93,6 +97,9 @@ class PlainConsole:
                 self._answers += 1
                 print(flush=True)
 
+    def sources(self, text: str) -> None:
+        print(f"\n{text}", flush=True)
+
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
@@ -126,8 +133,12 @@ class TerminalConsole:
         finally:
             print(wrapper.finish(), flush=True)
 
+    def sources(self, text: str) -> None:
+        text = _printable(text)
+        print(f"\x1b[2m{text}\x1b[0m" if self._colour else text, flush=True)
+
     def note(self, text: str) -> None:
-        print(text, flush=True)
+        print(_printable(text), flush=True)
 
 
 def _printable(text: str) -> str:

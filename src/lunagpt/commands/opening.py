@@ -18,13 +18,20 @@ from lunagpt.generation import SamplingParams
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
+    from lunagpt.models import LunaModel
 
 SHIPPED_MODEL = "luna-nano"
 
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """What the options of a conversation say; None leaves the default."""
+    """What the options of a conversation say; None leaves the default.
+
+    Attributes:
+        knowledge_base: a base or a folder of documents to look things up in.
+        lookup: whether anything is looked up at all.
+        encyclopedia: whether the built-in encyclopaedia is one of the places.
+    """
 
     config: Path | None = None
     model: Path | None = None
@@ -34,6 +41,9 @@ class ChatSettings:
     max_tokens: int | None = None
     seed: int | None = None
     verbose: bool = False
+    knowledge_base: Path | None = None
+    lookup: bool = True
+    encyclopedia: bool = True
 
     def sampling(self) -> SamplingParams:
         """The rules for choosing words."""
@@ -86,17 +96,44 @@ def open_chat(settings: ChatSettings) -> LunaChat:
     config = (
         LunaConfig.from_environment() if settings.config is None else LunaConfig.from_file(settings.config)
     )
-    folder = model_folder(settings.model, config)
-    params = settings.sampling()
+    model = load_model(model_folder(settings.model, config), config)
+    from lunagpt.chat import LunaChat
+
+    chat = LunaChat(model, config=config, system_prompt=settings.system, params=settings.sampling())
+    return connect(chat, settings, encyclopedia=settings.encyclopedia)
+
+
+def load_model(folder: Path, config: LunaConfig) -> LunaModel:
+    """Loads a model and chooses the number of threads.
+
+    Raises:
+        LunaError: the folder is wrong, or torch is missing.
+    """
     # Read when torch is first imported. Threads that spin while they wait fight over the cores as soon as
     # anything else runs: on two busy cores two of them wrote 1 token/s, waiting passively 15.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with _waiting(texts.LOADING.format(model=folder.resolve().name)):
-        from lunagpt import LunaChat, LunaModel  # needs torch, which takes a second or two to import
+        from lunagpt import LunaModel  # needs torch, which takes a second or two to import
 
         set_threads(config.hardware.cpu_threads)
-        model = LunaModel.from_pretrained(folder, config)
-    return LunaChat(model, config=config, system_prompt=settings.system, params=params)
+        return LunaModel.from_pretrained(folder, config)
+
+
+def connect(chat: LunaChat, settings: ChatSettings, *, encyclopedia: bool) -> LunaChat:
+    """Gives a conversation the places to look things up that the options name; returns it.
+
+    Raises:
+        StoreError: a base cannot be opened.
+    """
+    if not settings.lookup:
+        chat.disable_rag()
+        return chat
+    if settings.knowledge_base is not None:
+        with _waiting(texts.OPENING_BASE.format(base=settings.knowledge_base)):
+            chat.enable_rag(settings.knowledge_base)
+    if encyclopedia:
+        chat.enable_encyclopedia()
+    return chat
 
 
 def set_threads(threads: int | None) -> None:

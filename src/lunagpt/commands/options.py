@@ -15,6 +15,7 @@ from lunagpt.generation import SamplingParams
 _DEFAULTS = SamplingParams()
 DEFAULT_VOCAB_SIZE = 16_384  # that of all Luna models
 DEFAULT_TOKENIZER_FOLDER = Path("tokenizer")
+DEFAULT_BASE_FOLDER = Path("base")
 
 
 def _number(text: str) -> float:
@@ -149,4 +150,40 @@ TokenizerRecipeOption = Annotated[
 HeldOutOption = Annotated[
     list[Path] | None, typer.Option("--held-out", metavar="ARQUIVO", help=texts.HELD_OUT)
 ]
+RagOption = Annotated[bool, typer.Option("--rag", help=texts.RAG)]
+KnowledgeBaseOption = Annotated[
+    Path | None, typer.Option("--knowledge-base", metavar="BASE", help=texts.KNOWLEDGE_BASE)
+]
+DisableRagOption = Annotated[bool, typer.Option("--disable-rag", help=texts.DISABLE_RAG)]
+NoEncyclopediaOption = Annotated[bool, typer.Option("--no-enciclopedia", help=texts.NO_ENCYCLOPEDIA)]
+DocumentsArgument = Annotated[Path, typer.Argument(metavar="PASTA", help=texts.DOCUMENTS)]
+BaseOutputOption = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", metavar="BASE", help=texts.BASE_OUTPUT.format(default=DEFAULT_BASE_FOLDER)
+    ),
+]
+FileTypesOption = Annotated[
+    list[str] | None, typer.Option("--file-type", metavar="TIPO", help=texts.FILE_TYPE)
+]
+NoVectorsOption = Annotated[bool, typer.Option("--no-vectors", help=texts.NO_VECTORS)]
+AskBaseOption = Annotated[Path | None, typer.Option("--rag", metavar="BASE", help=texts.ASK_BASE)]
+AskJsonOption = Annotated[bool, typer.Option("--json", help=texts.ASK_JSON)]
+AskQuestionArgument = Annotated[list[str], typer.Argument(metavar="PERGUNTA", help=texts.ASK_QUESTION)]
 QuestionArgument = Annotated[list[str] | None, typer.Argument(metavar="PERGUNTA", help=texts.QUESTION)]
+EvaluatedModels = Annotated[list[str], typer.Argument(metavar="MODELO", help=texts.EVALUATE_MODELS)]
+EvaluationDataOption = Annotated[
+    list[Path] | None, typer.Option("--data", metavar="CAMINHO", help=texts.EVALUATE_DATA)
+]
+SuiteOption = Annotated[str | None, typer.Option("--suite", metavar="NOME", help=texts.EVALUATE_SUITE)]
+TaskOption = Annotated[list[str] | None, typer.Option("--task", metavar="NOME", help=texts.EVALUATE_TASK)]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="NÚMERO", parser=_integer(1), help=texts.EVALUATE_LIMIT)
+]
+JsonOption = Annotated[Path | None, typer.Option("--json", metavar="ARQUIVO", help=texts.EVALUATE_JSON)]
+EvaluationSeedOption = Annotated[
+    int, typer.Option("--seed", metavar="NÚMERO", parser=_integer(0), help=texts.EVALUATE_SEED)
+]
+ContaminationOption = Annotated[
+    Path | None, typer.Option("--contamination", metavar="ARQUIVO", help=texts.EVALUATE_CONTAMINATION)
+]

@@ -11,6 +11,8 @@ from types import FrameType
 from lunagpt.chat import LunaChat
 from lunagpt.commands import failures, slash, texts
 from lunagpt.commands.console import Console, read_message
+from lunagpt.commands.sources import footnotes, passages_text
+from lunagpt.errors import LunaError
 
 
 def converse(chat: LunaChat, console: Console, *, verbose: bool = False) -> int:
@@ -67,6 +69,8 @@ def answer(chat: LunaChat, console: Console, message: str) -> None:
         except KeyboardInterrupt:
             if not cancel.is_set():
                 raise
+    if notes := footnotes(chat.report):
+        console.sources(notes)
     if not console.interactive:
         return
     if cancel.is_set():
@@ -90,7 +94,28 @@ def _obey(chat: LunaChat, console: Console, message: str) -> slash.Action | None
     elif command.action == "reset":
         chat.reset()
         console.note(texts.RESET)
+    elif command.action == "sources":
+        console.note(passages_text(chat.report, answered=bool(chat.history)))
+    elif command.action in ("rag", "encyclopedia"):
+        console.note(_switched(chat, command.action, message))
     return command.action
+
+
+def _switched(chat: LunaChat, what: slash.Action, message: str) -> str:
+    """Turns a place to look things up on or off; returns what to say."""
+    documents = what == "rag"
+    wanted = slash.switch(message, chat.rag_enabled if documents else chat.encyclopedia_enabled)
+    if wanted is None:
+        command, value, *_ = message.split()
+        return texts.ON_OR_OFF.format(command=command, value=value)
+    try:
+        if documents:
+            _ = chat.enable_rag() if wanted else chat.disable_rag()
+            return texts.RAG_IS_ON if wanted else texts.RAG_IS_OFF
+        _ = chat.enable_encyclopedia() if wanted else chat.disable_encyclopedia()
+        return texts.ENCYCLOPEDIA_IS_ON if wanted else texts.ENCYCLOPEDIA_IS_OFF
+    except LunaError as error:
+        return str(error)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Literal
 from lunagpt.commands import texts
 from lunagpt.commands.usage import did_you_mean
 
-Action = Literal["help", "clear", "reset", "exit"]
+Action = Literal["help", "clear", "reset", "rag", "encyclopedia", "sources", "exit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,9 @@ COMMANDS = (
     SlashCommand("help", ("/help", "/ajuda", "/?"), texts.COMMAND_HELP_HELP),
     SlashCommand("clear", ("/clear", "/limpar"), texts.COMMAND_HELP_CLEAR),
     SlashCommand("reset", ("/reset", "/reiniciar"), texts.COMMAND_HELP_RESET),
+    SlashCommand("rag", ("/rag",), texts.COMMAND_HELP_RAG),
+    SlashCommand("encyclopedia", ("/enciclopedia", "/enciclopédia"), texts.COMMAND_HELP_ENCYCLOPEDIA),
+    SlashCommand("sources", ("/fontes", "/sources"), texts.COMMAND_HELP_SOURCES),
     SlashCommand("exit", ("/exit", "/quit", "/sair", "/bye"), texts.COMMAND_HELP_EXIT),
 )
 
@@ -43,6 +46,22 @@ def find(message: str) -> SlashCommand | None:
     if word in _FAREWELLS:
         word = f"/{word}"
     return next((command for command in COMMANDS if word in command.names), None)
+
+
+def switch(message: str, present: bool) -> bool | None:
+    """What a command that is on or off is to become: the word behind it; without one, the other state.
+
+    Returns:
+        None if the word is neither.
+    """
+    words = message.lower().split()
+    if len(words) < 2:
+        return not present
+    if words[1] in ("on", "sim", "ligar", "liga", "ligado", "ligada"):
+        return True
+    if words[1] in ("off", "não", "nao", "desligar", "desliga", "desligado", "desligada"):
+        return False
+    return None
 
 
 def unknown(message: str) -> str:

@@ -15,9 +15,21 @@ outro programa, uma por linha, como uma conversa só: echo "Olá" | luna chat"""
 TRAIN_HELP = """Treina um modelo como manda uma receita (exemplos em configs/treino).
 
 Ctrl-C grava um ponto de retomada e para; o mesmo comando com --resume continua de onde parou."""
+INDEX_HELP = """Lê uma pasta de documentos e grava uma base em que a Luna procura respostas.
+
+Na segunda vez, lê só o que mudou. Depois de lidos, os documentos já podem ser consultados pelas palavras; os vetores,
+para a busca pelo significado, vêm em seguida (Ctrl-C para; o mesmo comando continua de onde parou)."""
+ASK_HELP = """Responde a uma pergunta com base em documentos e diz de onde tirou a resposta.
+
+Se os documentos não trazem a resposta, diz isso e onde procurou. Sem --rag, procura na Enciclopédia Luna."""
 TOKENIZER_HELP = "Ferramentas do tokenizador, que divide o texto em pedaços para o modelo."
 TOKENIZER_TRAIN_HELP = "Aprende um vocabulário com os textos dados e grava a pasta do tokenizador."
 INFO_HELP = "Mostra o que há numa pasta de modelo e confere os arquivos dela."
+EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %, o acaso e o
+que uma resposta fixa alcança.
+
+MODELO é luna-nano, uma pasta de modelo (do LunaGPT ou do transformers) ou um arquivo .gguf. Sem --suite nem --task, cada
+arquivo dos dados é medido com as tarefas dele. docs/avaliacao.md explica tarefas, suítes e formato dos dados."""
 
 USAGE_HEADING = "Uso"
 ARGUMENTS_HEADING = "Argumentos"
@@ -44,6 +56,17 @@ MAX_TOKENS = "Tamanho máximo de cada resposta, em tokens (pedaços de palavra);
 SEED = "Número que torna as respostas repetíveis."
 VERBOSE = "Mostra cada etapa na saída de erros e, se houver falha, os detalhes dela."
 VERSION = "Mostra a versão e termina."
+RAG = "Procura as respostas nos documentos da base (veja --knowledge-base)."
+KNOWLEDGE_BASE = "Base feita com luna index, ou pasta de documentos, que então é lida na hora."
+DISABLE_RAG = "Não procura nada, nem em documentos nem na enciclopédia: só o modelo responde."
+NO_ENCYCLOPEDIA = "Não procura na enciclopédia que vem com o LunaGPT."
+DOCUMENTS = "Pasta com os documentos (txt, md, pdf, docx, html, csv, json, jsonl, yaml, xml)."
+BASE_OUTPUT = "Pasta da base a gravar ou atualizar; padrão {default}."
+FILE_TYPE = "Lê só arquivos deste tipo, por exemplo pdf; pode ser repetida."
+NO_VECTORS = "Não calcula os vetores: a base é consultada só pelas palavras."
+ASK_BASE = "Base feita com luna index, ou pasta de documentos, que então é lida na hora."
+ASK_QUESTION = "A pergunta; as aspas são opcionais."
+ASK_JSON = "Mostra a resposta, as citações e os trechos em JSON."
 RECIPE = "Arquivo da receita (.yaml): modelo, dados e treino."
 RUN_DIR = (
     "Pasta do treino: registro, curvas, pontos de retomada e o modelo pronto; padrão runs/NOME-DA-RECEITA."
@@ -64,6 +87,16 @@ TOKENIZER_OUTPUT = "Pasta a gravar; padrão {default}."
 TOKENIZER_RECIPE = "Arquivo .json com o peso de cada grupo de textos e a parte aprendida dentro dos morfemas."
 HELD_OUT = "Arquivo de texto cujos trechos não podem entrar no treino; pode ser repetida."
 INFO_MODEL = "Pasta do modelo; sem ela, o modelo que vem com o LunaGPT."
+EVALUATE_MODELS = "Modelos a medir, um ou mais."
+EVALUATE_DATA = (
+    "Arquivo ou pasta de avaliação; pode ser repetida. Sem ela, vale LUNA_EVAL_DATA ou a pasta corpus/eval."
+)
+EVALUATE_SUITE = "Lista de tarefas: rapida, completa ou um arquivo .yaml."
+EVALUATE_TASK = "Uma tarefa pelo nome; pode ser repetida."
+EVALUATE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suíte."
+EVALUATE_JSON = "Arquivo para os resultados; com vários modelos, uma pasta."
+EVALUATE_SEED = "Semente do sorteio dos itens; padrão 0."
+EVALUATE_CONTAMINATION = "Relatório do que treino e avaliação têm em comum (.json)."
 
 # -- mistakes on the command line ----------------------------------------------------------------------------
 
@@ -82,11 +115,17 @@ NOT_AN_INTEGER = '"{value}" não é um número inteiro.'
 OUT_OF_RANGE = "{value} não serve; use {range}."
 OPTION_BEFORE_COMMAND = "A opção {option} vem depois do comando: {command} {option} ..."
 ONE_MODE_ONLY = "As opções {first} e {second} não combinam: use uma de cada vez."
+RAG_NEEDS_BASE = (
+    "A opção --rag precisa saber onde procurar: indique a base com --knowledge-base, ou na configuração "
+    "(rag.knowledge_base_path)."
+)
+RAG_ON_AND_OFF = "As opções {first} e --disable-rag se contradizem: use só uma."
 OUTPUT_NEEDS_INPUT = "A opção --output só serve junto com --input."
 
 # -- conversation --------------------------------------------------------------------------------------------
 
 LOADING = "Carregando {model}…"
+OPENING_BASE = "Abrindo {base}…"
 MODEL_WITH_SIZE = "{name}, {parameters} de parâmetros"
 BANNER = """LunaGPT {version} · {model}, neste computador
 Modelo pequeno: muitas respostas não fazem sentido. Não confie no que ele diz.
@@ -101,6 +140,22 @@ COMMAND_HELP_HELP = "mostra esta ajuda"
 COMMAND_HELP_CLEAR = "esquece a conversa"
 COMMAND_HELP_RESET = "esquece a conversa e volta às configurações do início"
 COMMAND_HELP_EXIT = "encerra"
+COMMAND_HELP_RAG = "procura ou não nos seus documentos (on/off)"
+COMMAND_HELP_ENCYCLOPEDIA = "procura ou não na enciclopédia (on/off)"
+COMMAND_HELP_SOURCES = "mostra os trechos por trás da última resposta"
+RAG_IS_ON = "A busca nos seus documentos está ligada."
+RAG_IS_OFF = "A busca nos seus documentos está desligada."
+ENCYCLOPEDIA_IS_ON = "A busca na enciclopédia está ligada."
+ENCYCLOPEDIA_IS_OFF = "A busca na enciclopédia está desligada."
+ON_OR_OFF = 'Não entendi "{value}". Use {command} on ou {command} off.'
+NO_SOURCES = "A última resposta não veio de documentos: foi o modelo que a escreveu."
+NO_ANSWER_YET = "Ainda não há resposta nesta conversa."
+SOURCES_QUERY = "Busca: {query}"
+SOURCES_NOTHING = "A busca não encontrou nenhum trecho."
+SOURCE_PAGE = ", p. {page}"
+SOURCE_SCORE = "relevância {score}"
+SOURCE_CITED = "citado"
+UNTITLED = "sem título"
 CLEARED = "Conversa esquecida. Pode começar outra."
 RESET = "Conversa e configurações de volta ao início."
 UNKNOWN_COMMAND = "Não conheço o comando {command}."
@@ -122,6 +177,46 @@ FILE_INTERRUPTED = "Interrompido: {count} de {total} respostas em {path}"
 FILE_UNREADABLE = 'Não consegui ler "{path}": {reason}.'
 FILE_UNWRITABLE = 'Não consegui gravar "{path}": {reason}.'
 FILE_EMPTY = 'Não há perguntas em "{path}": escreva uma por linha.'
+
+# -- documents -----------------------------------------------------------------------------------------------
+
+INDEX_READING = "Lendo {done} de {total}: {name}"
+INDEX_DONE = "Base {base}: {documents} documentos em {chunks} trechos. Já dá para perguntar:"
+INDEX_EMPTY = "Base {base}: nenhum documento. Confira a pasta e os tipos de arquivo."
+INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
+INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"
+INDEX_VECTORS_DONE = "Vetores prontos: a busca agora também é pelo significado."
+INDEX_VECTORS_STOPPED = "Vetores: {done} de {total} trechos prontos. O mesmo comando continua de onde parou."
+INDEX_NO_FOLDER = 'Não há pasta em "{path}". Confira o caminho dos documentos.'
+INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; escolha outra com --output."
+
+# -- evaluation ----------------------------------------------------------------------------------------------
+
+EVALUATE_ONE_CHOICE = "As opções --suite e --task não combinam: use uma de cada vez."
+EVALUATE_OPENING = "Abrindo {model}…"
+EVALUATE_PROGRESS = "{number}/{total} {title}: {percent}%"
+EVALUATE_HEADING = "{model} ({kind}{parameters})"
+EVALUATE_KINDS = {"luna": "LunaGPT", "transformers": "transformers", "gguf": "GGUF", "engine": "motor"}
+EVALUATE_COLUMNS = ("valor", "95 %", "acaso", "fixa")
+EVALUATE_TASK_LINE = "{title} · {n} itens"
+EVALUATE_DIRTY = (
+    "* NÃO É LIMPO: {dirty} destes itens estão nos dados de treino ({sources}). Sem eles: {value}"
+)
+EVALUATE_ALL_DIRTY = "* NÃO É LIMPO: todos estes itens estão nos dados de treino ({sources})."
+EVALUATE_VERDICTS = {"não supera resposta fixa": "não supera a fixa"}
+EVALUATE_LEGEND = (
+    "acaso: respostas sorteadas. fixa: a melhor resposta sempre igual. Um valor dentro do acaso não diz nada "
+    "sobre o modelo."
+)
+EVALUATE_CHECKED = "Treino e avaliação comparados: {clean} de {total} medidas sem itens em comum."
+EVALUATE_NO_SOURCES = (
+    "Contaminação não verificada: o cartão do modelo não diz em que arquivos ele foi treinado."
+)
+EVALUATE_NO_REPORT = (
+    "Contaminação não verificada: indique com --contamination o relatório que compara treino e avaliação."
+)
+EVALUATE_SKIPPED = "Ficaram de fora:"
+EVALUATE_SAVED = "Resultados em {path}"
 
 # -- model folder --------------------------------------------------------------------------------------------
 

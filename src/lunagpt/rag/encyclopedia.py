@@ -10,10 +10,11 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 import sqlite3
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
@@ -26,19 +27,32 @@ from lunagpt.rag.passages import Passage
 NAME = "Enciclopédia Luna"
 ASSET = "enciclopedia.db.gz"
 _FORMAT = "1"
-# Weights of title, aliases, stored questions and text in the first search; the rest is decided by `_relevance`.
+# Weights of title, aliases, stored questions and text in the first search; the rest is decided by `_WEIGHTS`.
 _FIELD_WEIGHTS = "8.0, 6.0, 2.0, 1.0"
-_CANDIDATES = 40
+_CANDIDATES = 20
 _MOST_TERMS = 24
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """An article that shares words with a query, and how well it fits, 0 to 1."""
+class Candidate:
+    """An article that shares words with a query.
+
+    Attributes:
+        number: its row.
+        features: what `candidate_features` tells about it.
+        similar: how much its most similar stored question equals the query, 0 to 1.
+    """
 
     number: int
-    relevance: float
-    question: int | None
+    features: tuple[float, ...]
+    similar: float
+
+    @property
+    def relevance(self) -> float:
+        """How well it fits, 0 to 1."""
+        value = sum(weight * feature for weight, feature in zip(_WEIGHTS, self.features, strict=True))
+        return max(1 / (1 + math.exp(-max(min(value, 30.0), -30.0))), self.similar)
 
 
 class Encyclopedia:
@@ -90,7 +104,7 @@ class Encyclopedia:
             threshold: least relevance, 0 to 1.
         """
         with self._lock:
-            found = self._search(query)
+            found = self.candidates(query)
             return [
                 replace(self._passage(entry.number), score=entry.relevance, lexical_score=entry.relevance)
                 for entry in found[:k]
@@ -107,34 +121,39 @@ class Encyclopedia:
         """Frees the memory."""
         self._connection.close()
 
-    def _search(self, query: str) -> list[_Found]:
+    def candidates(self, query: str) -> list[Candidate]:
+        """The articles that share most with a query, the most relevant first."""
         terms = query_tokens(query)[:_MOST_TERMS]
         if not terms:
             return []
-        expression = " OR ".join(f'"{term}"' for term in terms)
         rows = self._connection.execute(
             f"SELECT rowid, bm25(words, {_FIELD_WEIGHTS}) FROM words WHERE words MATCH ? ORDER BY 2 LIMIT ?",
-            (expression, _CANDIDATES),
+            (" OR ".join(f'"{term}"' for term in terms), _CANDIDATES),
         ).fetchall()
         weights = {term: self._weight(term) for term in terms}
         best = min((score for _, score in rows), default=-1.0)
-        found = [self._judge(number, score / best, query, weights) for number, score in rows]
+        found = []
+        for number, score in rows:
+            title, aliases, text, questions = self._connection.execute(
+                "SELECT title, aliases, text, questions FROM articles WHERE id = ?", (number,)
+            ).fetchone()
+            pairs = json.loads(questions)
+            names = [title, *json.loads(aliases)]
+            features = candidate_features(weights, names, text, pairs, score / best)
+            similar = max((_likeness(weights, question) for question, _ in pairs), default=0.0)
+            found.append(Candidate(number, features, similar))
         return sorted(found, key=lambda entry: -entry.relevance)
+
+    def title(self, number: int) -> str:
+        """The title of the article in a row."""
+        found = self._connection.execute("SELECT title FROM articles WHERE id = ?", (number,)).fetchone()
+        return str(found[0])
 
     def _weight(self, term: str) -> float:
         (having,) = self._connection.execute(
             "SELECT count(*) FROM words WHERE words MATCH ?", (f'"{term}"',)
         ).fetchone()
         return math.log(1 + (self.count - having + 0.5) / (having + 0.5))
-
-    def _judge(self, number: int, share: float, query: str, weights: dict[str, float]) -> _Found:
-        title, aliases, text, questions = self._connection.execute(
-            "SELECT title, aliases, text, questions FROM articles WHERE id = ?", (number,)
-        ).fetchone()
-        pairs = json.loads(questions)
-        names = [title, *json.loads(aliases)]
-        features = _features(query, weights, names, text, pairs, share)
-        return _Found(number, _relevance(features), None)
 
     def _passage(self, number: int) -> Passage:
         name, title, area, aliases, text, questions = self._connection.execute(
@@ -146,49 +165,65 @@ class Encyclopedia:
         return Passage(content, title, name, number, 0, len(content), metadata=metadata)
 
 
-def _features(
-    query: str,
-    weights: dict[str, float],
+def candidate_features(
+    weights: Mapping[str, float],
     names: Sequence[str],
     text: str,
     pairs: Sequence[Sequence[str]],
     share: float,
 ) -> tuple[float, ...]:
-    """What tells whether an article answers a query.
+    """What tells whether an article answers a query; all between 0 and 1.
+
+    Args:
+        weights: tokens of the query and what each is worth (its inverse document frequency).
+        names: the article's title and aliases.
+        text: its text.
+        pairs: its stored questions and answers.
+        share: its part of the best score in the first search.
 
     Returns:
-        The share of the query's weight that the article has, and that its names have; how much of its best
-        fitting name the query has; how much the most similar stored question equals the query; the article's
-        share of the best first-search score; the constant 1.
+        The shares of the query's weight in the article, in its names, and in its best sentence (names counted
+        in); whether a name is in the query as a whole; the weight of the rarest word that is missing; `share`;
+        whether the query is but one word; the constant 1.
     """
     total = sum(weights.values()) or 1.0
     asked = set(weights)
-    body = set(tokens(" ".join([*names, text, *(f"{q} {a}" for q, a in pairs)])))
-    everything = sum(weights[term] for term in asked & body) / total
-    named, whole = 0.0, 0.0
+
+    def part(found: set[str]) -> float:
+        return sum(weights[term] for term in found) / total
+
+    title: set[str] = set()
+    named = whole = 0.0
     for name in names:
         parts = {stem(word) for word in words(name) if word not in STOP_WORDS}
-        common = asked & parts
-        if parts and common:
-            named = max(named, sum(weights[term] for term in common) / total)
-            whole = max(whole, len(common) / len(parts) if len(common) == len(parts) else 0.0)
-    similar = 0.0
-    for question, _ in pairs:
-        stored = set(query_tokens(question))
-        common = asked & stored
-        if common:
-            here = sum(weights[term] for term in common) / total
-            similar = max(similar, here * len(common) / len(stored))
-    return (everything, named, whole, similar, share, 1.0)
+        title |= parts & asked
+        named = max(named, part(parts & asked))
+        if parts and parts <= asked:
+            whole = 1.0
+    body = set(title)
+    sentence = 0.0
+    for piece in _SENTENCE_END.split(text):
+        here = asked.intersection(tokens(piece))
+        body |= here
+        sentence = max(sentence, part(here | title))
+    for question, answer in pairs:
+        body |= asked.intersection(tokens(f"{question} {answer}"))
+    missing = max((weights[term] for term in asked - body), default=0.0) / total
+    alone = 1.0 if len(asked) == 1 else 0.0
+    return (part(body), named, sentence, whole, missing, share, alone, 1.0)
 
 
-# Fitted by `benchmarks/encyclopedia_fit.py` on the stored questions against small talk and questions on other texts.
-_WEIGHTS = (5.0, 2.0, 1.5, 4.0, 1.5, -7.0)
+def _likeness(weights: Mapping[str, float], question: str) -> float:
+    """How much a stored question equals a query: 1 for the same words, 0 for none in common."""
+    stored = set(query_tokens(question))
+    common = stored & weights.keys()
+    if not common:
+        return 0.0
+    return sum(weights[term] for term in common) / (sum(weights.values()) or 1.0) * len(common) / len(stored)
 
 
-def _relevance(features: Sequence[float]) -> float:
-    value = sum(weight * feature for weight, feature in zip(_WEIGHTS, features, strict=True))
-    return 1 / (1 + math.exp(-max(min(value, 30.0), -30.0)))
+# Fitted by `benchmarks/encyclopedia_fit.py` on questions left out of the articles, and on small talk.
+_WEIGHTS = (1.04, -0.70, 5.23, 2.26, 2.36, 7.17, -0.78, -13.53)
 
 
 @lru_cache(maxsize=1)

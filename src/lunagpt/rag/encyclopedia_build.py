@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,8 +80,10 @@ def read_rows(source: Path) -> Iterator[dict[str, Any]]:
                 raise DataError(f'A linha {number} de "{path.name}" não é um verbete: {error}.') from error
 
 
-def join_articles(rows: Iterable[dict[str, Any]]) -> list[Article]:
-    """Articles, those with the same title joined; held-out questions are left out."""
+def join_articles(
+    rows: Iterable[dict[str, Any]], left_out: Callable[[str, str], bool] = is_held_out
+) -> list[Article]:
+    """Articles, those with the same title joined, without the questions that `left_out(id, question)` names."""
     joined: dict[str, Article] = {}
     for row in rows:
         title = row["title"].strip()
@@ -92,7 +94,7 @@ def join_articles(rows: Iterable[dict[str, Any]]) -> list[Article]:
         _add(article.texts, [row["text"].strip()])
         for pair in row["qa"]:
             question, answer = pair["q"].strip(), pair["a"].strip()
-            if question and answer and not is_held_out(row["id"], question):
+            if question and answer and not left_out(row["id"], question):
                 article.questions.append((question, answer))
     return list(joined.values())
 
@@ -116,6 +118,12 @@ def build(source: Path, target: Path) -> tuple[int, int]:
         OSError: the target cannot be written.
     """
     articles = join_articles(read_rows(source))
+    atomic_write_bytes(target, gzip.compress(database_of(articles), 9, mtime=0))
+    return len(articles), sum(len(article.questions) for article in articles)
+
+
+def database_of(articles: Sequence[Article]) -> bytes:
+    """The SQLite database of some articles."""
     connection = sqlite3.connect(":memory:")
     connection.executescript(_TABLES)
     with connection:
@@ -146,6 +154,7 @@ def build(source: Path, target: Path) -> tuple[int, int]:
             )
         connection.execute("INSERT INTO words(words) VALUES('optimize')")
     connection.execute("VACUUM")
-    atomic_write_bytes(target, gzip.compress(connection.serialize(), 9, mtime=0))
-    connection.close()
-    return len(articles), sum(len(article.questions) for article in articles)
+    try:
+        return connection.serialize()
+    finally:
+        connection.close()

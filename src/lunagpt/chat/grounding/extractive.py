@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from lunagpt.chat.grounding.spans import short_span
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.data.grounding_format import cite
 
+_LEAST_RELEVANCE = 0.02  # what a search calls less is not told apart
 _LIST_ITEMS = 8
 _LIST_CHARACTERS = 700
 
@@ -50,7 +52,7 @@ def extractive_answer(
     asked = analyse_question(question)
     groups = cut_passages(passages)
     around = [passage_facts(asked, units) for units in groups]
-    ranked = rank_sentences(asked, groups, around)
+    ranked = rank_sentences(asked, groups, around, _priors(passages))
     if not ranked:
         return None
     best = ranked[0]
@@ -73,17 +75,39 @@ def extractive_answer(
 
 
 def rank_sentences(
-    question: Question, groups: Sequence[Sequence[Unit]], around: Sequence[Mapping[str, Any]]
+    question: Question,
+    groups: Sequence[Sequence[Unit]],
+    around: Sequence[Mapping[str, Any]],
+    priors: Sequence[float],
 ) -> list[Ranked]:
-    """The sentences that may be quoted, the best first."""
+    """The sentences that may be quoted, the best first.
+
+    Args:
+        question: what is asked.
+        groups: the sentences of each passage. around: `passage_facts` of each passage.
+        priors: logarithm of each passage's relevance against the best one's.
+    """
     weights = model()["ranking"]
     ranked = []
-    for units, facts in zip(groups, around, strict=True):
+    for units, facts, prior in zip(groups, around, priors, strict=True):
         for unit in units:
             if not unit.commands_the_reader and unit.words:
                 features = sentence_features(question, unit, facts)
-                ranked.append(Ranked(unit, dot(weights, features), features))
+                ranked.append(Ranked(unit, dot(weights, features) + prior, features))
     return sorted(ranked, key=lambda entry: -entry.score)
+
+
+def _priors(passages: Sequence[Mapping[str, Any]]) -> list[float]:
+    """How much less likely each passage is to have the answer than the most relevant one, as a logarithm.
+
+    Passages without a relevance are taken to be alike.
+    """
+    relevances = [passage.get("score") for passage in passages]
+    if not all(isinstance(value, (int, float)) for value in relevances):
+        return [0.0] * len(passages)
+    bounded = [min(max(float(value or 0.0), _LEAST_RELEVANCE), 1.0) for value in relevances]
+    best = max(bounded, default=1.0)
+    return [math.log(value / best) for value in bounded]
 
 
 def _extent(unit: Unit, units: Sequence[Unit]) -> tuple[int, int]:

@@ -110,6 +110,7 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
         "asks": 1.0 if unit.is_question else 0.0,
         "faq": _answers_question_before(question, unit),
         "rank": 1.0 / (1 + unit.passage),
+        "introduces": 1.0 if _introduces(question, unit, subject) else 0.0,
     }
     for kind, value in _fit_of_kind(question, unit).items():
         features[kind] = value
@@ -137,6 +138,12 @@ def dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
 def sigmoid(value: float) -> float:
     """1 / (1 + e^-value), safe for large values."""
     return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
+
+
+def _introduces(question: Question, unit: Unit, subject: Sequence[str]) -> bool:
+    """Whether a sentence opens a text whose very title is asked for ("quem foi Zumbi?", "o que é o Pix?")."""
+    asks = question.asks in (Asks.DEFINITION, Asks.PERSON)
+    return asks and unit.index == 0 and bool(subject) and unit.context.issuperset(subject)
 
 
 def _pairs(question: Question, unit: Unit) -> float:
@@ -224,6 +231,7 @@ def answer_features(
         name: features.get(name, 0.0)
         for name in (
             "own",
+            "introduces",
             "title_adds",
             "names_here",
             "pairs",

@@ -55,11 +55,11 @@ _TASK = re.compile(
     r"pens[ae]\b|escolh[ae]|responda|quero (?:que|uma?|ler|comprar|aprender|conversar|respostas?|desabafar))\b"
 )
 _FIRST_PERSON_WORDS = """
-eu me mim comigo meu minha meus minhas nosso nossa nossos nossas to tou tava estou estava sou fui era
+eu me mim comigo meu minha meus minhas nosso nossa nossos nossas to tou tava estou estava sou fui 
 tenho tinha tive quero queria preciso precisava moro trabalho gosto adoro odeio acho sinto senti fiz
-faco vou vi comprei perdi ganhei passei acabei comecei terminei consegui consigo sei sabia sonhei estudo
-posso podia devo nos gente gostei amo cansei tomei comi dormi acordei briguei chorei voltei cheguei sai
-saí ando nasci vivo chamo deixei esqueci falei levei recebi pedi queimei cai quebrei mudei namoro casei
+faco vou  comprei perdi ganhei passei acabei comecei terminei consegui consigo sei sabia sonhei estudo
+posso podia devo  gente gostei amo cansei tomei comi dormi acordei briguei chorei voltei cheguei sai
+saí ando nasci vivo chamo deixei esqueci  levei recebi pedi queimei cai quebrei mudei namoro casei
 """
 _FIRST_PERSON = frozenset(_FIRST_PERSON_WORDS.split())
 _FEELINGS = re.compile(

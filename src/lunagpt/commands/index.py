@@ -1,0 +1,131 @@
+"""`luna index`: a folder of documents → a base that can be asked."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lunagpt.commands import failures, texts
+from lunagpt.commands.numbers import decimal
+from lunagpt.config import LunaConfig
+from lunagpt.errors import DataError
+
+if TYPE_CHECKING:
+    from lunagpt.rag import RAGSystem
+    from lunagpt.rag.embeddings import EmbeddingProgress
+    from lunagpt.rag.folder_sync import SyncProgress
+
+_NAME_WIDTH = 48
+_POLL_SECONDS = 0.2
+
+
+def run_index(
+    folder: Path,
+    output: Path,
+    *,
+    file_types: Sequence[str] | None = None,
+    vectors: bool = True,
+    config: Path | None = None,
+) -> int:
+    """Brings a base up to date with a folder of documents.
+
+    The documents can be asked by their words as soon as they are read; the vectors follow, and Ctrl-C among them
+    leaves a base that the next run completes.
+
+    Args:
+        folder: the documents.
+        output: the base's folder, made if it is missing.
+        file_types: endings such as "pdf"; None takes all that are known.
+        vectors: compute vectors too, if there is a model for them.
+        config: the user's configuration file.
+
+    Returns:
+        0, also if single files could not be read (they are listed), or 1 if nothing could.
+
+    Raises:
+        DataError: the folder does not exist.
+        StoreError: the base cannot be written.
+    """
+    from lunagpt.rag import RAGSystem
+
+    failures.show_log(verbose=False)
+    if not folder.is_dir():
+        raise DataError(texts.INDEX_NO_FOLDER.format(path=folder))
+    if output.resolve() == folder.resolve():
+        raise DataError(texts.INDEX_INTO_ITSELF)
+    settings = LunaConfig.from_environment() if config is None else LunaConfig.from_file(config)
+    rag = settings.rag.model_copy(update={"knowledge_base_path": str(output)})
+    system = RAGSystem(settings.model_copy(update={"rag": rag}), embedding_model=None if vectors else False)
+    try:
+        line = _Line()
+        summary = system.index_directory(
+            folder, file_types=file_types, progress=lambda state: line.show(_reading(state)), embed="later"
+        )
+        line.clear()
+        print(summary)
+        store = system.document_store
+        if not len(store):
+            print(texts.INDEX_EMPTY.format(base=output))
+            return 1
+        print(texts.INDEX_DONE.format(base=output, documents=len(store), chunks=store.chunk_count))
+        print(texts.INDEX_TRY.format(base=output))
+        if vectors:
+            _embed(system, line)
+    finally:
+        system.close()
+    return 0
+
+
+def _embed(system: RAGSystem, line: _Line) -> None:
+    """Computes the missing vectors, with progress; Ctrl-C stops it in good order."""
+    if not system.start_embedding():
+        return
+    sys.stdout.flush()
+    progress = system.embedding_progress
+    try:
+        while progress.state in ("idle", "running"):
+            time.sleep(_POLL_SECONDS)
+            progress = system.embedding_progress
+            if progress.total:
+                line.show(_embedding(progress))
+    except KeyboardInterrupt:
+        system.stop_embedding()
+        line.clear()
+        print(texts.INDEX_VECTORS_STOPPED.format(done=progress.done, total=progress.total))
+        return
+    line.clear()
+    if progress.state == "done":
+        print(texts.INDEX_VECTORS_DONE)
+
+
+def _reading(state: SyncProgress) -> str:
+    name = state.path.name
+    if len(name) > _NAME_WIDTH:
+        name = name[: _NAME_WIDTH - 1] + "…"
+    return texts.INDEX_READING.format(done=state.done, total=state.total, name=name)
+
+
+def _embedding(progress: EmbeddingProgress) -> str:
+    rate = decimal(round(progress.per_second or 0.0, 1))
+    return texts.INDEX_VECTORS.format(done=progress.done, total=progress.total, rate=rate)
+
+
+class _Line:
+    """A line of progress on the terminal that is written over; nothing where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+        self._visible = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        if self._visible:
+            print("\r" + text.ljust(self._shown), end="", file=sys.stderr, flush=True)
+            self._shown = len(text)
+
+    def clear(self) -> None:
+        self.show("")
+        if self._visible:
+            print("\r", end="", file=sys.stderr, flush=True)
