@@ -33,10 +33,12 @@ _SIGNATURES = (
 )
 # One-byte encodings found in Brazilian files: Windows, DOS and old Macs. Latin-1 is a part of the first.
 _ONE_BYTE = ("cp1252", "cp850", "mac_roman")
-_PORTUGUESE = re.compile("[áàâãäéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇñÑºª°§–—“”‘’•…€\xa0«»]")
+_PORTUGUESE = re.compile("[áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇñÑºª°§–—“”‘’•…€\xa0«»]")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 # Letters do not neighbour these in prose; in the wrong encoding they do.
-_LETTER_ODDITY = re.compile("[A-Za-z][\x80-\x9f¡-©¬-±²-´¶-¹»-¿×÷ƒ†‡‰‹›™Œœ∂∆∏∑√∞∫≈≠≤≥◊─-╿▀-▟Ω][a-z]")
+_LETTER_ODDITY = re.compile("[A-Za-z][\x80-\xa0–—“”•…€¡-©¬-±²-´¶-¹»-¿×÷ƒ†‡‰‹›™Œœ∂∆∏∑√∞∫≈≠≤≥◊─-╿▀-▟Ω][a-z]")
+# So do a capital inside of a word and "ç" before anything but a, o and u.
+_MISPLACED = re.compile("[a-z][À-ÖØ-Þ](?=[a-z])|ç(?![aouáàâãóôõú]|\\Z)|Ç(?![AOUÁÀÂÃÓÔÕÚ]|\\Z)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _SAMPLE_BYTES = 1 << 18
 _MAX_CONTROL_SHARE = 0.02
@@ -116,7 +118,8 @@ def _wide_encoding(data: bytes) -> str:
 def _portuguese_score(text: str) -> int:
     """Letters and signs of Portuguese, less what is not, less signs in the middle of a word."""
     found = len(_PORTUGUESE.findall(text))
-    return 2 * found - len(_NOT_ASCII.findall(text)) - 2 * len(_LETTER_ODDITY.findall(text))
+    odd = len(_LETTER_ODDITY.findall(text)) + len(_MISPLACED.findall(text))
+    return 2 * found - len(_NOT_ASCII.findall(text)) - 2 * odd
 
 
 def _is_text_codec(name: str) -> bool:

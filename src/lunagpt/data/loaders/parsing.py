@@ -67,6 +67,8 @@ def read_regular_file(path: str, limits: Limits) -> bytes:
 def _open_problem(error: OSError) -> FileProblem:
     if isinstance(error, FileNotFoundError):
         return FileProblem(problems.MISSING)
+    if isinstance(error, PermissionError) and error.errno in (errno.EACCES, errno.EPERM):
+        return FileProblem(problems.FORBIDDEN)
     if isinstance(error, IsADirectoryError) or error.errno in (errno.ENXIO, errno.ELOOP):
         return FileProblem(problems.NOT_REGULAR)
     return FileProblem(problems.UNREADABLE.format(reason=error.strerror or type(error).__name__))

@@ -51,4 +51,4 @@ class RawPdf:
 
 def is_blank(text: str) -> bool:
     """Whether a page has next to no text."""
-    return sum(character.isalnum() for character in text[:1000]) < _PAGE_LETTERS
+    return sum(map(str.isalnum, text[:1000])) < _PAGE_LETTERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import yaml
 from markdown_it import MarkdownIt
@@ -53,10 +54,14 @@ def read_markdown(reading: Reading) -> list[Document]:
         if told or title:
             text = text[front.end() :]
     builder = reading.builder()
-    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    write_fragment(markdown.render(text), builder)
+    write_fragment(_markdown().render(text), builder)
     title = title or (builder.headings[0].text if builder.headings else reading.name_title)
     return [builder.document(reading.id, title, reading.about)]
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def _title_line(text: str) -> str:

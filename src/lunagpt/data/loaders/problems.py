@@ -11,8 +11,9 @@ class FileProblem(DataError):
 
 # -- the file itself -----------------------------------------------------------------------------------------
 
-MISSING = "não existe mais; confira o caminho"
-UNREADABLE = "o sistema não deixou abrir ({reason}); confira as permissões"
+MISSING = "não existe; confira o caminho"
+UNREADABLE = "não pôde ser aberto ({reason}); confira se o arquivo está acessível"
+FORBIDDEN = "não pôde ser aberto: falta permissão de leitura"
 NOT_REGULAR = "não é um arquivo comum (é uma pasta, um dispositivo ou um canal)"
 TOO_LARGE = "tem {size}, e o limite é {limit}; divida em arquivos menores"
 EMPTY = "está vazio"
@@ -21,7 +22,7 @@ BINARY = "não é texto (parece {kind}); confira a extensão do nome"
 BINARY_UNKNOWN = "não é texto: tem bytes que não são de letras; confira se é o arquivo certo"
 TOO_MUCH_TEXT = "tem mais de {limit} milhões de caracteres; divida em arquivos menores"
 TOO_MANY_ROWS = "tem mais de {limit} registros; divida em arquivos menores"
-UNKNOWN_FORMAT = "não conheço este formato; formatos lidos: {formats}"
+UNKNOWN_FORMAT = "tem um formato que não é lido; formatos lidos: {formats}"
 
 # -- broken or hostile content -------------------------------------------------------------------------------
 
@@ -30,7 +31,7 @@ TOO_MANY_NODES = (
     "cresce demais ao ser aberto (mais de {limit} milhões de valores); parece malfeito de propósito"
 )
 BROKEN = "está com defeito: {reason}; abra no programa de origem e salve de novo"
-BROKEN_ROWS = "nenhuma linha pôde ser lida; a primeira falha: {reason}"
+BROKEN_ROWS = "não tem nenhuma linha que possa ser lida (a primeira: {reason})"
 ENTITIES = (
     "define entidades XML, que podem crescer sem limite ou ler outros arquivos; por segurança, não é lido"
 )

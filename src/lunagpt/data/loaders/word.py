@@ -28,7 +28,6 @@ _STRICT_WORD = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 _COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SMALL_PART = 1 << 20
 _READ_BYTES = 1 << 16
-_XML_DEPTH = 256  # text boxes within tables within text boxes do go deep
 _HEADING_NAME = re.compile(r"(?:heading|t[ií]tulo|cabe[cç]alho)\s*([1-9])\Z", re.IGNORECASE)
 _INVISIBLE_SIZE = 3  # half points
 _MAX_INHERITANCE = 20
@@ -56,7 +55,7 @@ def read_docx(reading: Reading) -> list[Document]:
         elif name in _TOLD:
             reading.tell(_TOLD[name], element.text)
     builder = reading.builder()
-    writer = _Writer(builder, _styles(parts.xml("word/styles.xml")))
+    writer = _Writer(builder, _Styles(parts.xml("word/styles.xml")))
     writer.write(body, has_pages=next(body.iter(f"{_WORD}lastRenderedPageBreak"), None) is not None)
     for name in ("word/footnotes.xml", "word/endnotes.xml"):
         notes = parts.xml(name)
@@ -100,8 +99,7 @@ class _Parts:
             text = self._unpack(member).decode("utf-8-sig")
             # The strict variant of the format differs in the names of its namespaces.
             text = text.replace(_STRICT_WORD, _WORD[1:-1])
-            limits = Limits(depth=max(_XML_DEPTH, self._limits.depth))
-            return parse_xml(text, limits)
+            return parse_xml(text)
         except (ParseError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise FileProblem(problems.BROKEN.format(reason=f"a parte {name} não pôde ser lida")) from error
         except (RuntimeError, NotImplementedError) as error:  # a password, or an unknown way of packing
@@ -129,6 +127,33 @@ class _Style:
     level: int = 0
     is_item: bool = False
     hidden: bool = False
+
+
+class _Styles:
+    """The styles of a document by their ids; they inherit from what they are based on."""
+
+    def __init__(self, root: Element | None) -> None:
+        self._elements = {
+            element.get(f"{_WORD}styleId", ""): element
+            for element in (root.iterfind(f"{_WORD}style") if root is not None else ())
+        }
+        self._known: dict[str, _Style] = {}
+
+    def style(self, identity: str) -> _Style:
+        """What a style says; nothing, if there is no such style."""
+        if identity not in self._known:
+            chain: list[Element] = []
+            ancestor = identity
+            while ancestor in self._elements and len(chain) < _MAX_INHERITANCE:
+                chain.append(self._elements[ancestor])
+                ancestor = _value(self._elements[ancestor], "basedOn")
+            levels = (_style_level(element) for element in chain)
+            self._known[identity] = _Style(
+                next((level for level in levels if level), 0),
+                any(element.find(f"{_WORD}pPr/{_WORD}numPr") is not None for element in chain),
+                any(_is_invisible(element.find(f"{_WORD}rPr")) for element in chain),
+            )
+        return self._known[identity]
 
 
 @dataclass(slots=True)
@@ -163,7 +188,7 @@ class _Paragraph:
 class _Writer:
     """Writes the paragraphs and tables of a tree to a builder."""
 
-    def __init__(self, builder: TextBuilder, styles: dict[str, _Style]) -> None:
+    def __init__(self, builder: TextBuilder, styles: _Styles) -> None:
         self._builder = builder
         self._styles = styles
         self._has_pages = False
@@ -183,7 +208,7 @@ class _Writer:
     def _paragraph(self, element: Element) -> None:
         paragraph = _Paragraph()
         properties = element.find(f"{_WORD}pPr")
-        style = self._styles.get(_value(properties, "pStyle"), _Style())
+        style = self._styles.style(_value(properties, "pStyle"))
         if not style.hidden:
             paragraph.gather(element)
         self._start_pages(paragraph.breaks_before)
@@ -267,28 +292,6 @@ def _text_boxes(element: Element) -> Iterator[Element]:
             yield child
         else:
             yield from _text_boxes(child)
-
-
-def _styles(root: Element | None) -> dict[str, _Style]:
-    """What each paragraph style says, by its id; styles inherit from what they are based on."""
-    elements = {
-        element.get(f"{_WORD}styleId", ""): element
-        for element in (root.iterfind(f"{_WORD}style") if root is not None else ())
-    }
-    styles: dict[str, _Style] = {}
-    for identity in elements:
-        chain: list[Element] = []
-        ancestor: str = identity
-        while ancestor in elements and len(chain) < _MAX_INHERITANCE:
-            chain.append(elements[ancestor])
-            ancestor = _value(elements[ancestor], "basedOn")
-        levels = (_style_level(element) for element in chain)
-        styles[identity] = _Style(
-            next((level for level in levels if level), 0),
-            any(element.find(f"{_WORD}pPr/{_WORD}numPr") is not None for element in chain),
-            any(_is_invisible(element.find(f"{_WORD}rPr")) for element in chain),
-        )
-    return styles
 
 
 def _style_level(style: Element) -> int:
