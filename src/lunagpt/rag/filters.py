@@ -18,7 +18,8 @@ and a missing key, counts as different. Dates in ISO form compare as texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lunagpt.errors import StoreError
@@ -82,7 +83,7 @@ def _operator(name: str, operator: Any, value: Any) -> Condition:
     if operator in ("$in", "$nin"):
         if not isinstance(value, list | tuple | set | frozenset):
             raise StoreError(f"Depois de {operator} vem uma lista de valores.")
-        sql, parameters = _joined("OR", (_compared(name, "=", item) for item in value), empty="0")
+        sql, parameters = _one_of(name, value)
         return (sql if operator == "$in" else f"NOT {sql}"), parameters
     if operator == "$ne":
         sql, parameters = _compared(name, "=", value)
@@ -104,21 +105,31 @@ def _compared(name: str, comparison: str, value: Any) -> Condition:
         if comparison != "=":
             raise StoreError(f'O filtro de "{name}" compara com um valor vazio (None); use $exists.')
         return f"({kind} IN ('null', ''))", path
-    types = _JSON_TYPES.get(type(value))
-    if types is None:
-        raise StoreError(
-            f'O filtro de "{name}" usa um valor do tipo '
-            f"{type(value).__name__}; "
-            "use texto, número, True ou False."
-        )
+    types = _types_like(name, value)
     return f"({kind} IN {types} AND {content} {comparison} ?)", [*path, *path, _bound(value)]
+
+
+def _one_of(name: str, values: Iterable[Any]) -> Condition:
+    content, kind, path = _field(name)
+    groups: dict[str, list[Any]] = {}
+    for value in values:
+        if value is None:
+            groups["('null', '')"] = []
+        else:
+            groups.setdefault(_types_like(name, value), []).append(_bound(value))
+    conditions: list[Condition] = []
+    for types, group in groups.items():
+        if not group:
+            conditions.append((f"{kind} IN {types}", path))
+            continue
+        members = f"{content} IN (SELECT value FROM json_each(?))"
+        conditions.append((f"({kind} IN {types} AND {members})", [*path, *path, json.dumps(group)]))
+    return _joined("OR", conditions, empty="0")
 
 
 def _contains(name: str, value: Any) -> Condition:
     content, kind, path = _field(name)
-    types = _JSON_TYPES.get(type(value))
-    if types is None:
-        raise StoreError(f'No filtro de "{name}", $contains procura um texto, um número, True ou False.')
+    types = _types_like(name, value)
     conditions: list[Condition] = []
     if isinstance(value, str):
         conditions.append((f"({kind} = 'text' AND instr({content}, ?) > 0)", [*path, *path, value]))
@@ -152,8 +163,26 @@ def _field(name: str) -> tuple[str, str, list[Any]]:
     )
 
 
+def _types_like(name: str, value: Any) -> str:
+    """SQL list of the JSON types that a value is compared with.
+
+    Raises:
+        StoreError: the value is of no kind that JSON and a filter share.
+    """
+    types = _JSON_TYPES.get(type(value))
+    if types is None:
+        raise StoreError(
+            f'O filtro de "{name}" usa um valor do tipo {type(value).__name__}; '
+            "use texto, número, True ou False."
+        )
+    return types
+
+
 def _bound(value: Any) -> Any:
-    return int(value) if isinstance(value, bool) else value  # json_extract gives 1 and 0 for true and false
+    """The value as json_extract gives it: 1 and 0 for true and false, reals for huge numbers."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return float(value)
+    return int(value) if isinstance(value, bool) else value
 
 
 def _joined(word: str, conditions: Iterable[Condition], empty: str) -> Condition:
@@ -162,6 +191,3 @@ def _joined(word: str, conditions: Iterable[Condition], empty: str) -> Condition
         parts.append(sql)
         parameters.extend(bound)
     return (f"({f' {word} '.join(parts)})" if parts else empty), parameters
-
-
-FilterFunction = Callable[[Any], bool]

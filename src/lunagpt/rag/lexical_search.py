@@ -101,12 +101,16 @@ class LexicalSearch:
         present = [token for token, count in statistics.frequency.items() if count]
         if not present or k < 1:
             return []
-        leading, complete = _leading(present, statistics.frequency)
-        found = self._match(_any_of(leading), max(k, 0 if complete else _RESCORED), condition)
-        if complete:
-            return found[:k]
-        rescored = self._rescored([chunk_id for chunk_id, _ in found], statistics)
-        return rescored[:k]
+        leading = _leading(present, statistics.frequency)
+        while True:
+            complete = leading == len(present)
+            found = self._match(_any_of(present[:leading]), k if complete else max(k, _RESCORED), condition)
+            if complete:
+                return found
+            if len(found) >= k:
+                break
+            leading += 1  # the rare words have too few passages, all told or among the allowed ones
+        return self._rescored([chunk_id for chunk_id, _ in found], statistics)[:k]
 
     def _match(self, expression: str, k: int, condition: Condition | None) -> list[tuple[int, float]]:
         connection = self._database.connection
@@ -172,16 +176,14 @@ def _idf(count: int, total: int) -> float:
     return math.log1p(max(total - count + 0.5, 0.5) / (count + 0.5))
 
 
-def _leading(present: Sequence[str], frequency: dict[str, int]) -> tuple[list[str], bool]:
-    """The rarest words within the budget of matches (at least one), and whether these are all words."""
-    leading: list[str] = []
-    matches = 0
-    for token in present:
-        if leading and matches + frequency[token] > _MATCH_BUDGET:
-            break
-        leading.append(token)
+def _leading(present: Sequence[str], frequency: dict[str, int]) -> int:
+    """How many of the words, the rarest first, stay within the budget of matches; at least one."""
+    matches = frequency[present[0]]
+    for count, token in enumerate(present[1:], start=1):
         matches += frequency[token]
-    return leading, len(leading) == len(present)
+        if matches > _MATCH_BUDGET:
+            return count
+    return len(present)
 
 
 def _any_of(found: Sequence[str]) -> str:

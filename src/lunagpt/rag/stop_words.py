@@ -45,7 +45,7 @@ haver havendo havido vou vai vamos vão ir pode podem poderia posso podemos pode
 
 _REQUESTS = """
 explique explica explicar fale falar diga dizer resuma descreva cite liste mostre gostaria queria quero saber
-favor
+favor funciona funcionam significa significam serve servem existe existem acontece
 """
 
 PORTUGUESE = frozenset(
