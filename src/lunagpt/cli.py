@@ -219,6 +219,31 @@ def evaluate(
     )
 
 
+@app.command("compare", cls=LunaCommand, help=texts.COMPARE_HELP)
+def compare(
+    models: options.ComparedModels,
+    suite: options.SuiteOption = None,
+    data: options.EvaluationDataOption = None,
+    output: options.ComparisonOutputOption = options.DEFAULT_COMPARISON_FOLDER,
+    limit: options.LimitOption = None,
+    seed: options.EvaluationSeedOption = 0,
+    no_speed: options.NoSpeedOption = False,
+    threads: options.ThreadsOption = None,
+) -> int:
+    from lunagpt.commands.compare import run_compare
+
+    return run_compare(
+        models,
+        suite=suite,
+        data=data or [],
+        output=output,
+        limit=limit,
+        seed=seed,
+        speed=not no_speed,
+        threads=threads,
+    )
+
+
 @app.command("info", cls=LunaCommand, help=texts.INFO_HELP)
 def info(
     model: Annotated[Path | None, typer.Argument(metavar="MODELO", help=texts.INFO_MODEL)] = None,

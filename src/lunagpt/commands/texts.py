@@ -25,11 +25,17 @@ Se os documentos não trazem a resposta, diz isso e onde procurou. Sem --rag, pr
 TOKENIZER_HELP = "Ferramentas do tokenizador, que divide o texto em pedaços para o modelo."
 TOKENIZER_TRAIN_HELP = "Aprende um vocabulário com os textos dados e grava a pasta do tokenizador."
 INFO_HELP = "Mostra o que há numa pasta de modelo e confere os arquivos dela."
-EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %, o acaso e o
-que uma resposta fixa alcança.
+EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %,
+o acaso e o que uma resposta fixa alcança.
 
-MODELO é luna-nano, uma pasta de modelo (do LunaGPT ou do transformers) ou um arquivo .gguf. Sem --suite nem --task, cada
-arquivo dos dados é medido com as tarefas dele. docs/avaliacao.md explica tarefas, suítes e formato dos dados."""
+MODELO é luna-nano, uma pasta de modelo (do LunaGPT ou do transformers) ou um arquivo .gguf. Sem --suite nem
+--task, cada arquivo dos dados é medido com as tarefas dele. docs/avaliacao.md explica o resto."""
+
+COMPARE_HELP = """Compara modelos nos mesmos itens e escreve um relatório que diz o que é diferença e o que é acaso.
+
+MODELO é o que luna evaluate aceita, um arquivo de resultados (.json) dele, ou a palavra aleatorio: um modelo sem
+treino, para saber o que se acerta sem saber nada (aleatorio:mini muda o tamanho). Os outros são comparados com o
+primeiro."""
 
 USAGE_HEADING = "Uso"
 ARGUMENTS_HEADING = "Argumentos"
@@ -97,6 +103,11 @@ EVALUATE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suít
 EVALUATE_JSON = "Arquivo para os resultados; com vários modelos, uma pasta."
 EVALUATE_SEED = "Semente do sorteio dos itens; padrão 0."
 EVALUATE_CONTAMINATION = "Relatório do que treino e avaliação têm em comum (.json)."
+
+COMPARE_MODELS = "Modelos a comparar, dois ou mais; o primeiro é a referência."
+COMPARE_OUTPUT = "Pasta do relatório; padrão {default}."
+COMPARE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suíte."
+COMPARE_NO_SPEED = "Não mede velocidade e memória."
 
 # -- mistakes on the command line ----------------------------------------------------------------------------
 
@@ -217,6 +228,17 @@ EVALUATE_NO_REPORT = (
 )
 EVALUATE_SKIPPED = "Ficaram de fora:"
 EVALUATE_SAVED = "Resultados em {path}"
+
+# -- comparison ----------------------------------------------------------------------------------------------
+
+COMPARE_NEEDS_TWO = "Uma comparação precisa de dois modelos ou mais."
+TO_COMPARE = "comparar modelos"
+COMPARE_RANDOM_NAME = "{preset} sem treino"
+COMPARE_PAGE = "relatorio.html"
+COMPARE_DATA = "comparacao.json"
+COMPARE_EVALUATION = "avaliacao-{name}.json"
+COMPARE_NO_PICTURES = "Sem os gráficos em PNG e SVG. {reason}"
+COMPARE_WRITTEN = "Relatório em {path} (também em .md, com os gráficos e os dados na mesma pasta)."
 
 # -- model folder --------------------------------------------------------------------------------------------
 

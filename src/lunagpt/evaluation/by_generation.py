@@ -30,7 +30,7 @@ def measure_generation(
     for start in range(0, len(rows), _PROMPTS):
         piece = prompts[start : start + _PROMPTS]
         asked = [_dialogue(task, prompt) if task.dialogue else prompt for prompt in piece]
-        texts += model.generate(asked, max_new_tokens=task.max_new_tokens)
+        texts += model.generate(asked, max_new_tokens=task.max_new_tokens, stop=task.stop)
         progress(len(texts), len(rows))
     return _numbers(rows, texts) if task.answer == "number" else _words(task, rows, texts)
 

@@ -1,9 +1,9 @@
 """Measuring by probability: which continuation does the model find likelier?
 
 Multiple choice and minimal pairs compare log-likelihoods divided by the length of the continuation in bytes,
-so that long alternatives lose nothing and tokenizers do not matter. Labels such as "Sim" and "Não" are compared
-by how much more likely the question makes them (Holtzman et al. 2021, "Surface form competition", arXiv
-2104.08315), since a small model prefers some words whatever is asked.
+so that long alternatives lose nothing and tokenizers do not matter. Labels such as "Sim" and "Não" are
+compared by how much more likely the question makes them (Holtzman et al. 2021, "Surface form competition",
+arXiv 2104.08315), since a small model prefers some words whatever is asked.
 
 Letters: n rows.
 """

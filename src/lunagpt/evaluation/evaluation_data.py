@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +52,18 @@ class DataFile:
         return sha256_file(self.path)
 
 
+def default_data() -> list[Path]:
+    """Where evaluation data is looked for when nobody says: `LUNA_EVAL_DATA`, else the folder corpus/eval.
+
+    Empty if there is neither.
+    """
+    named = os.environ.get("LUNA_EVAL_DATA", "").strip()
+    if named:
+        return [Path(named).expanduser()]
+    usual = Path("corpus") / "eval"
+    return [usual] if usual.is_dir() else []
+
+
 def data_files(paths: str | Path | Sequence[str | Path]) -> dict[str, DataFile]:
     """The files named, and those in the folders named, by stem.
 
@@ -61,7 +74,8 @@ def data_files(paths: str | Path | Sequence[str | Path]) -> dict[str, DataFile]:
     if not given:
         raise EvaluationError(
             "Falta dizer em que dados medir. "
-            "Indique com --data arquivos ou a pasta dos conjuntos de avaliação."
+            "Indique com --data arquivos ou a pasta dos conjuntos de avaliação, "
+            "ou ponha essa pasta na variável LUNA_EVAL_DATA."
         )
     found: dict[str, DataFile] = {}
     for entry in map(Path, given):

@@ -203,8 +203,8 @@ def _plan(
             plan.append(Planned(task, file, at_most))
     if not plan:
         raise EvaluationError(
-            "Nenhum arquivo dos dados serve para as tarefas pedidas. Indique com --data a pasta dos conjuntos "
-            "de avaliação (os nomes que cada tarefa espera estão em docs/avaliacao.md)."
+            "Nenhum arquivo dos dados serve para as tarefas pedidas. Indique com --data a pasta dos "
+            "conjuntos de avaliação (os nomes que cada tarefa espera estão em docs/avaliacao.md)."
         )
     return plan
 

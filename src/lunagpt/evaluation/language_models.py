@@ -75,8 +75,15 @@ class LanguageModel(Protocol):
         max_new_tokens: int = 128,
         temperature: float = 0.0,
         seed: int = 0,
+        stop: Sequence[str] = (),
     ) -> list[str]:
-        """Continues each text, or answers each dialogue, until the model ends or the tokens run out."""
+        """Continues each text, or answers each dialogue, until the model ends or the tokens run out.
+
+        Args:
+            temperature: 0 always takes the most probable token.
+            stop: strings that end the continuation of a plain text, and the answer of a model that knows no
+                dialogues (for such a model a dialogue is written out, see `plain_dialogue`).
+        """
         ...
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -97,8 +104,8 @@ class PartialModel:
 
     def _lacks(self, what: str) -> EvaluationError:
         return EvaluationError(
-            f'O modelo "{self.name}" não dá {what}. Use no lugar dele uma pasta de modelo ou um arquivo GGUF, '
-            "ou escolha tarefas de geração."
+            f'O modelo "{self.name}" não dá {what}. Use no lugar dele uma pasta de modelo ou um arquivo '
+            "GGUF, ou escolha tarefas de geração."
         )
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[LogLikelihood]:
@@ -111,6 +118,7 @@ class PartialModel:
         max_new_tokens: int = 128,
         temperature: float = 0.0,
         seed: int = 0,
+        stop: Sequence[str] = (),
     ) -> list[str]:
         raise self._lacks("respostas em texto")
 
@@ -138,6 +146,7 @@ class EngineLanguageModel(PartialModel):
         max_new_tokens: int = 128,
         temperature: float = 0.0,
         seed: int = 0,
+        stop: Sequence[str] = (),
     ) -> list[str]:
         """A plain text is sent as the message of a user: an engine knows only dialogues."""
         from lunagpt.generation import SamplingParams
@@ -149,6 +158,17 @@ class EngineLanguageModel(PartialModel):
 def as_messages(prompt: str | Sequence[Message]) -> Sequence[Message]:
     """A dialogue as it is; a plain text as the message of a user."""
     return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+
+
+def plain_dialogue(messages: Sequence[Message]) -> str:
+    """A dialogue written out for a model that only continues texts."""
+    return "\n\n".join(message["content"] for message in messages) + "\nResposta:"
+
+
+def cut_at(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first of the strings that end it."""
+    places = [place for place in map(text.find, stop) if place >= 0]
+    return text[: min(places)].rstrip() if places else text
 
 
 def open_language_model(model: Any, name: str | None = None) -> LanguageModel:

@@ -26,6 +26,7 @@ from lunagpt.evaluation.language_models import (
     ScoringPlan,
     Sums,
     common_length,
+    cut_at,
     split_pair,
     windows,
 )
@@ -93,6 +94,7 @@ class LunaLanguageModel(PartialModel):
         max_new_tokens: int = 128,
         temperature: float = 0.0,
         seed: int = 0,
+        stop: Sequence[str] = (),
     ) -> list[str]:
         """See `LanguageModel.generate`; prompts of like length are answered together."""
         tokenizer = self.model.tokenizer
@@ -122,7 +124,8 @@ class LunaLanguageModel(PartialModel):
             ]
             for i, row in zip(chosen, output.tolist(), strict=True):
                 end = row.index(tokenizer.end_token_id) if tokenizer.end_token_id in row else len(row)
-                answers[i] = tokenizer.decode(row[:end]).strip().rstrip("\ufffd")
+                text = tokenizer.decode(row[:end]).strip().rstrip("\ufffd")
+                answers[i] = cut_at(text, stop) if isinstance(prompts[i], str) else text
         return answers
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

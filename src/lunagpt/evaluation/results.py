@@ -35,7 +35,7 @@ FORMAT = "lunagpt-evaluation-1"
 METRIC_TITLES = {
     "accuracy": "acertos",
     "macro_f1": "F1 macro",
-    "mass": "probabilidade das certas",
+    "mass": "peso das certas",
     "exact_match": "resposta exata",
     "f1": "F1 de palavras",
     "answerable": "sabe se há resposta",

@@ -42,6 +42,7 @@ _OF_PROMPT = (
     "dialogue",
     "answer",
     "refusal",
+    "stop",
     "max_new_tokens",
 )
 
@@ -78,6 +79,9 @@ class Task(Section):
     texts: list[str] = Field(default_factory=lambda: ["{context}"], min_length=1, max_length=2)
     dialogue: bool = Field(True, description="Pergunta como diálogo (generate).")
     answer: Literal["text", "number"] = "text"
+    stop: list[str] = Field(
+        default_factory=list, description="Onde acaba a resposta de quem só continua textos."
+    )
     refusal: str = Field("", description="Frase que diz que não há resposta (generate).")
     max_new_tokens: int = Field(64, ge=1, le=4096)
     note: str = Field("", description="O que a tarefa mede, e os defeitos dela.")

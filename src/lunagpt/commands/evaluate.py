@@ -1,0 +1,175 @@
+"""`luna evaluate`: measures models and prints what the numbers allow to say."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from lunagpt.commands import texts
+from lunagpt.commands.numbers import in_words
+from lunagpt.commands.opening import set_threads
+from lunagpt.commands.tokenizer import ProgressLine
+from lunagpt.commands.usage import UsageProblem
+from lunagpt.errors import missing_extra
+from lunagpt.evaluation.contamination import ContaminationReport, load_report
+from lunagpt.evaluation.evaluation_data import default_data
+from lunagpt.evaluation.results import PERCENTAGES, Evaluation, Result, save_evaluation
+from lunagpt.evaluation.suites import Suite, load_suite
+from lunagpt.evaluation.task import Task, select_tasks, shipped_tasks
+
+_WIDTH = 80
+_METRIC = 19  # the longest name of a metric
+
+
+def run_evaluation(
+    models: Sequence[str],
+    *,
+    data: Sequence[Path],
+    suite: str | None,
+    tasks: Sequence[str],
+    limit: int | None,
+    output: Path | None,
+    seed: int,
+    contamination: Path | None,
+    threads: int | None,
+) -> int:
+    """Measures each model and prints a table; with `output`, writes the results too.
+
+    Returns:
+        0.
+
+    Raises:
+        LunaError: a model, a task, the data or the report cannot be used.
+        UsageProblem: the options do not go together.
+        MissingDependencyError: torch is not installed.
+    """
+    if suite is not None and tasks:
+        raise UsageProblem(texts.EVALUATE_ONE_CHOICE)
+    wanted: Sequence[Task] | Suite | None = None
+    if suite is not None:
+        wanted = load_suite(suite)
+    elif tasks:
+        wanted = select_tasks(tasks, shipped_tasks())
+    report = None if contamination is None else load_report(contamination)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see `open_chat`
+    for number, model in enumerate(models):
+        evaluation = _measured(model, wanted, data or default_data(), limit, seed, report, threads)
+        if number:
+            print()
+        print(table(evaluation, report))
+        if output is not None:
+            path = _output_file(output, model, many=len(models) > 1)
+            save_evaluation(evaluation, path)
+            print(texts.EVALUATE_SAVED.format(path=path))
+    return 0
+
+
+def _measured(
+    model: str,
+    tasks: Sequence[Task] | Suite | None,
+    data: Sequence[Path],
+    limit: int | None,
+    seed: int,
+    report: ContaminationReport | None,
+    threads: int | None,
+) -> Evaluation:
+    try:
+        from lunagpt.evaluation import evaluate, open_language_model
+
+        set_threads(threads)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error.name or "torch", "torch", "avaliar modelos") from error
+    progress = ProgressLine()
+    progress.show(texts.EVALUATE_OPENING.format(model=model))
+    opened = open_language_model(model)
+    place: dict[str, Any] = {}
+
+    def on_task(task: Task, number: int, total: int) -> None:
+        place.update(title=task.title, number=number, total=total)
+        progress.show(texts.EVALUATE_PROGRESS.format(**place, percent=0))
+
+    def on_progress(done: int, total: int) -> None:
+        progress.show(texts.EVALUATE_PROGRESS.format(**place, percent=100 * done // max(1, total)))
+
+    try:
+        return evaluate(
+            opened, tasks, data, limit, seed, contamination=report, on_task=on_task, on_progress=on_progress
+        )
+    finally:
+        progress.finish()
+
+
+def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:
+    """The results for a terminal of 80 columns."""
+    facts = evaluation.model
+    parameters = f", {in_words(facts['parameters'])} de parâmetros" if facts.get("parameters") else ""
+    kind = texts.EVALUATE_KINDS.get(facts["kind"], facts["kind"])
+    lines = [texts.EVALUATE_HEADING.format(model=facts["name"], kind=kind, parameters=parameters)]
+    value, interval, chance, constant = texts.EVALUATE_COLUMNS
+    lines += ["", f"{'':{_METRIC + 2}}{value:>8}  {interval:^15}{chance:>7}{constant:>7}"]
+    for _, group in groupby(evaluation.results, key=lambda result: result.task):
+        results = list(group)
+        lines.append(texts.EVALUATE_TASK_LINE.format(title=results[0].title, n=results[0].n))
+        lines += [_line(result) for result in results]
+        lines += [note for note in map(_contamination_note, results[:1]) if note]
+    lines += ["", *textwrap.wrap(texts.EVALUATE_LEGEND, _WIDTH)]
+    lines += textwrap.wrap(_verification(evaluation, report), _WIDTH)
+    if evaluation.skipped:
+        lines.append(texts.EVALUATE_SKIPPED)
+        for name, reason in evaluation.skipped.items():
+            lines += textwrap.wrap(f"{name}: {reason}", _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)
+
+
+def _line(result: Result) -> str:
+    value = shown(result, result.value)
+    if result.contamination is not None:
+        value += "*"
+    interval = f"{shown(result, result.low, False)} a {shown(result, result.high, False)}"
+    levels = [
+        "" if level is None else shown(result, level, False) for level in (result.chance, result.constant)
+    ]
+    verdict = texts.EVALUATE_VERDICTS.get(result.verdict, result.verdict)
+    return (
+        f"  {result.metric_title:{_METRIC}}{value:>8}  {interval:^15}{levels[0]:>7}{levels[1]:>7}  {verdict}"
+    ).rstrip()
+
+
+def shown(result: Result, value: float, unit: bool = True) -> str:
+    """A value as it is read: 61,5 % for shares, 0,512 for correlations, 1,234 for bits per byte."""
+    if result.metric in PERCENTAGES:
+        return f"{100 * value:.1f}".replace(".", ",") + (" %" if unit else "")
+    return f"{value:.3f}".replace(".", ",")
+
+
+def _contamination_note(result: Result) -> str:
+    note = result.contamination
+    if note is None:
+        return ""
+    sources = ", ".join(sorted(note.sources, key=lambda name: -note.sources[name])[:3])
+    if note.clean_value is None:
+        text = texts.EVALUATE_ALL_DIRTY.format(sources=sources)
+    else:
+        value = shown(result, note.clean_value)
+        text = texts.EVALUATE_DIRTY.format(dirty=note.dirty, sources=sources, value=value)
+    return textwrap.fill(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+
+
+def _verification(evaluation: Evaluation, report: ContaminationReport | None) -> str:
+    if report is None:
+        return texts.EVALUATE_NO_REPORT
+    if evaluation.model.get("sources") is None:
+        return texts.EVALUATE_NO_SOURCES
+    checked = [result for result in evaluation.results if result.checked]
+    clean = sum(result.contamination is None for result in checked)
+    return texts.EVALUATE_CHECKED.format(clean=clean, total=len(evaluation.results))
+
+
+def _output_file(output: Path, model: str, many: bool) -> Path:
+    if not many and not output.is_dir():
+        return output
+    return output / f"{Path(model).name.removesuffix('.gguf')}.json"
