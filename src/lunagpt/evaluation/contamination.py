@@ -39,8 +39,9 @@ FORMAT = "lunagpt-contamination-1"
 NGRAM = 13
 #: Items shorter than this many words are not checked.
 MIN_WORDS = 8
-# A row is a document of its own; what is in this column is given to the reader, not asked of him.
+# The column whose text is given to the reader, not asked of him.
 _CONTEXT = "context"
+_DESCRIPTIONS = frozenset(("manifest.md", "readme.md"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +203,10 @@ def find_contamination(
     started = time.perf_counter()
     index = RunIndex(ngram, MIN_WORDS)
     items = _Items(index)
-    for path in resolve_paths([str(pattern) for pattern in evaluation], root):
+    for path in _data_files(evaluation, root):
         items.read(path)
     index.close()
-    files = resolve_paths([str(pattern) for pattern in training], root)
+    files = _data_files(training, root)
     read: dict[str, tuple[int, int]] = {}
     for label, path in zip(_labels(files), files, strict=True):
         report = ReadReport()
@@ -335,6 +336,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         atomic_write_text(options.markdown, report.to_markdown())
     print(report.to_markdown(), end="")
     return 0
+
+
+def _data_files(patterns: Sequence[str | Path], root: str | Path | None) -> list[Path]:
+    """The files named; those that only describe a folder of data count when they are named themselves."""
+    named = {Path(pattern).name for pattern in patterns}
+    files = resolve_paths([str(pattern) for pattern in patterns], root)
+    return [path for path in files if path.name in named or path.name.lower() not in _DESCRIPTIONS]
 
 
 def _texts(path: Path, report: ReadReport) -> Iterator[str]:
