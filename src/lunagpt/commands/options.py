@@ -168,19 +168,7 @@ FileTypesOption = Annotated[
 ]
 NoVectorsOption = Annotated[bool, typer.Option("--no-vectors", help=texts.NO_VECTORS)]
 AskBaseOption = Annotated[Path | None, typer.Option("--rag", metavar="BASE", help=texts.ASK_BASE)]
-AskComparedModels = Annotated[list[str], typer.Argument(metavar="MODELO", help=texts.COMPARE_MODELS)]
-DEFAULT_COMPARISON_FOLDER = Path("comparacao")
-ComparisonOutputOption = Annotated[
-    Path,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="PASTA",
-        help=texts.COMPARE_OUTPUT.format(default=DEFAULT_COMPARISON_FOLDER),
-    ),
-]
-NoSpeedOption = Annotated[bool, typer.Option("--no-speed", help=texts.COMPARE_NO_SPEED)]
-JsonOption = Annotated[bool, typer.Option("--json", help=texts.ASK_JSON)]
+AskJsonOption = Annotated[bool, typer.Option("--json", help=texts.ASK_JSON)]
 AskQuestionArgument = Annotated[list[str], typer.Argument(metavar="PERGUNTA", help=texts.ASK_QUESTION)]
 QuestionArgument = Annotated[list[str] | None, typer.Argument(metavar="PERGUNTA", help=texts.QUESTION)]
 EvaluatedModels = Annotated[list[str], typer.Argument(metavar="MODELO", help=texts.EVALUATE_MODELS)]
@@ -199,3 +187,15 @@ EvaluationSeedOption = Annotated[
 ContaminationOption = Annotated[
     Path | None, typer.Option("--contamination", metavar="ARQUIVO", help=texts.EVALUATE_CONTAMINATION)
 ]
+ComparedModels = Annotated[list[str], typer.Argument(metavar="MODELO", help=texts.COMPARE_MODELS)]
+DEFAULT_COMPARISON_FOLDER = Path("comparacao")
+ComparisonOutputOption = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PASTA",
+        help=texts.COMPARE_OUTPUT.format(default=DEFAULT_COMPARISON_FOLDER),
+    ),
+]
+NoSpeedOption = Annotated[bool, typer.Option("--no-speed", help=texts.COMPARE_NO_SPEED)]

@@ -9,11 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lunagpt.evaluation.comparator import ModelComparator as ModelComparator
     from lunagpt.evaluation.evaluator import ModelEvaluator as ModelEvaluator
     from lunagpt.evaluation.evaluator import evaluate as evaluate
     from lunagpt.evaluation.language_models import LanguageModel as LanguageModel
     from lunagpt.evaluation.language_models import LogLikelihood as LogLikelihood
     from lunagpt.evaluation.language_models import open_language_model as open_language_model
+    from lunagpt.evaluation.performance import PerformanceBenchmark as PerformanceBenchmark
     from lunagpt.evaluation.results import Evaluation as Evaluation
     from lunagpt.evaluation.results import Result as Result
     from lunagpt.evaluation.results import load_evaluation as load_evaluation
@@ -26,7 +28,9 @@ _HOME_OF = {
     "Evaluation": "lunagpt.evaluation.results",
     "LanguageModel": "lunagpt.evaluation.language_models",
     "LogLikelihood": "lunagpt.evaluation.language_models",
+    "ModelComparator": "lunagpt.evaluation.comparator",
     "ModelEvaluator": "lunagpt.evaluation.evaluator",
+    "PerformanceBenchmark": "lunagpt.evaluation.performance",
     "Result": "lunagpt.evaluation.results",
     "Task": "lunagpt.evaluation.task",
     "evaluate": "lunagpt.evaluation.evaluator",
@@ -41,7 +45,9 @@ __all__ = [
     "Evaluation",
     "LanguageModel",
     "LogLikelihood",
+    "ModelComparator",
     "ModelEvaluator",
+    "PerformanceBenchmark",
     "Result",
     "Task",
     "evaluate",

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lunagpt.rag.analyzer import RAGAnalyzer as RAGAnalyzer
     from lunagpt.rag.passages import Passage as Passage
     from lunagpt.rag.schema import is_base as is_base
     from lunagpt.rag.store import DocumentStore as DocumentStore
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "DocumentStore": "lunagpt.rag.store",
     "Passage": "lunagpt.rag.passages",
+    "RAGAnalyzer": "lunagpt.rag.analyzer",
     "RAGSystem": "lunagpt.rag.system",
     "is_base": "lunagpt.rag.schema",
 }
