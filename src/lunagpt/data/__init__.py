@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lunagpt.data.chunk import Chunk as Chunk
     from lunagpt.data.chunk import DocumentChunker as DocumentChunker
+    from lunagpt.data.convert import FormatConverter as FormatConverter
     from lunagpt.data.dataset import Batch as Batch
     from lunagpt.data.dataset import PackedDataset as PackedDataset
     from lunagpt.data.documents import Document as Document
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lunagpt.data.loading import DataLoader as DataLoader
     from lunagpt.data.loading import Dataset as Dataset
     from lunagpt.data.normalize import TextNormalizer as TextNormalizer
+    from lunagpt.data.processor import DataProcessor as DataProcessor
     from lunagpt.data.sentences import split_sentences as split_sentences
     from lunagpt.data.sources import SourceSpec as SourceSpec
     from lunagpt.data.sources import read_examples as read_examples
@@ -30,10 +32,12 @@ _HOME_OF = {
     "Batch": "lunagpt.data.dataset",
     "Chunk": "lunagpt.data.chunk",
     "DataLoader": "lunagpt.data.loading",
+    "DataProcessor": "lunagpt.data.processor",
     "Dataset": "lunagpt.data.loading",
     "DialogueExample": "lunagpt.data.examples",
     "Document": "lunagpt.data.documents",
     "DocumentChunker": "lunagpt.data.chunk",
+    "FormatConverter": "lunagpt.data.convert",
     "Heading": "lunagpt.data.documents",
     "PackedDataset": "lunagpt.data.dataset",
     "SourceSpec": "lunagpt.data.sources",
@@ -49,10 +53,12 @@ __all__ = [
     "Batch",
     "Chunk",
     "DataLoader",
+    "DataProcessor",
     "Dataset",
     "DialogueExample",
     "Document",
     "DocumentChunker",
+    "FormatConverter",
     "Heading",
     "PackedDataset",
     "SourceSpec",
