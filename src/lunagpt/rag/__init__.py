@@ -23,7 +23,7 @@ _HOME_OF = {
     "is_base": "lunagpt.rag.schema",
 }
 
-__all__ = ["DocumentStore", "Passage", "RAGSystem", "is_base"]
+__all__ = ["DocumentStore", "Passage", "RAGAnalyzer", "RAGSystem", "is_base"]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,8 +27,8 @@ RETRIEVAL_NOTE = (
     "defeito."
 )
 GEOMETRY_NOTE = (
-    "O cosseno médio entre trechos ao acaso diz se os vetores usam o espaço todo (perto de 0) ou apontam para "
-    "o mesmo lado (perto de 1). Há modelos que ficam entre 0,7 e 0,9 por construção: compare só bases do "
+    "O cosseno médio entre trechos ao acaso diz se os vetores usam o espaço todo (perto de 0) ou apontam "
+    "para o mesmo lado (perto de 1). Há modelos que ficam entre 0,7 e 0,9 por construção: compare só bases do "
     "mesmo modelo."
 )
 
