@@ -1,8 +1,8 @@
 """Approximate search by faiss: three structures, each tuned until it finds what exact search finds.
 
 Douze et al., "The Faiss library" (arXiv 2401.08281). A structure has one knob that trades time for recall
-(neighbours held while walking, clusters visited, candidates compared exactly). It is turned up until ten
-nearest neighbours of sample vectors are found to `TARGET_RECALL`; what was reached is kept as `recall`.
+(neighbours held while walking, clusters visited, candidates compared exactly). It is turned up until, of the
+ten nearest neighbours of sample questions, `TARGET_RECALL` are found; what was reached is kept as `recall`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from lunagpt.errors import missing_extra
 from lunagpt.rag.embeddings.threads import physical_cores
-from lunagpt.rag.exact_search import Matrix, Metric, Rows, search_exact
+from lunagpt.rag.exact_search import Matrix, Metric, Rows, search_exact, squared_lengths
 
 TARGET_RECALL = 0.97
 _SAMPLES = 100
@@ -173,21 +173,20 @@ class FaissSearch:
 
     def _tune(self, vectors: Matrix) -> None:
         """Turns the knob up until samples find their neighbours; sets `settings` and `recall`."""
-        count = len(vectors)
-        numbers = np.random.default_rng(1).permutation(count)[:_SAMPLES]
-        k = min(_NEIGHBOURS + 1, count)
-        norms = np.einsum("nd,nd->n", vectors, vectors) if self._metric == "l2" else None
-        exact = [set(search_exact(vectors, vectors[i], k, self._metric, norms)[0]) - {i} for i in numbers]
+        queries = _sample_queries(vectors, self._metric)
+        k = min(_NEIGHBOURS, len(vectors))
+        norms = squared_lengths(vectors) if self._metric == "l2" else None
+        exact = [set(search_exact(vectors, query, k, self._metric, norms)[0].tolist()) for query in queries]
         for choice in self._choices():
             settings = {**self.settings, **choice}
             found = 0
-            for i, truth in zip(numbers, exact, strict=True):
-                rows, _ = self._search(vectors[i], k, None, settings)
+            for query, truth in zip(queries, exact, strict=True):
+                rows, _ = self._search(query, k, None, settings)
                 if self._kind == "pq":
                     part = None if norms is None else norms[rows]
-                    rows = rows[search_exact(vectors[rows], vectors[i], k, self._metric, part)[0]]
-                found += len(truth.intersection(rows.tolist()))
-            self.recall = round(found / max(1, sum(map(len, exact))), 4)
+                    rows = rows[search_exact(vectors[rows], query, k, self._metric, part)[0]]
+                found += len(truth.intersection(rows[:k].tolist()))
+            self.recall = round(found / (k * len(queries)), 4)
             if self.recall >= TARGET_RECALL:
                 break
         self.settings = settings
@@ -202,6 +201,19 @@ class FaissSearch:
             return [{"probes": number} for number in probes]
         pairs = itertools.zip_longest(probes, _CANDIDATES, fillvalue=0)
         return [{"probes": p or probes[-1], "candidates": c or _CANDIDATES[-1]} for p, c in pairs]
+
+
+def _sample_queries(vectors: Matrix, metric: Metric) -> Matrix:
+    """Questions for tuning: points between two vectors of the collection.
+
+    Real questions lie near what answers them, not on it; the vectors themselves would be found too easily.
+    """
+    rng = np.random.default_rng(1)
+    near, far = rng.integers(0, len(vectors), (2, _SAMPLES))
+    queries = np.float32(0.7) * vectors[near] + np.float32(0.3) * vectors[far]
+    if metric == "cosine":
+        queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-12)
+    return queries.astype(np.float32)
 
 
 def _code_bytes(count: int, dimension: int) -> int:

@@ -42,8 +42,8 @@ class IndexInfo:
 
     Attributes:
         kind, metric, dimension, count: as built.
-        recall: share of the ten nearest vectors it finds, measured at building with vectors of its own as
-            questions; 1.0 for "flat".
+        recall: share of the ten nearest vectors it finds, measured at building with points between its
+            vectors as questions; 1.0 for "flat".
         settings: parameters of the structure, as chosen.
     """
 
