@@ -42,7 +42,7 @@ NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro j
 
 # An article of the encyclopaedia is taken for an answer from this relevance on, or this certainty of its quote;
 # found on our own dialogues and the stored questions (see docs/documentos.md).
-_LEAST_RELEVANCE = 0.55
+_LEAST_RELEVANCE = 0.3
 _LEAST_CERTAINTY = 0.4
 # A personal message is answered from documents only if the quotation is this certain; else it is talk.
 _PERSONAL_CERTAINTY = 0.6
@@ -117,7 +117,7 @@ def analyse(turn: Turn) -> Turn:
     if not turn.sources:
         return turn
     turn.query = rewrite_follow_up(turn.message, turn.history)
-    turn.intent = Intent.QUESTION if turn.must_look_up else intent_of(turn.query)
+    turn.intent = Intent.QUESTION if turn.must_look_up else intent_of(turn.message, turn.history)
     logger.debug("[analisar] %s; busca: %s", turn.intent.value, turn.query)
     return turn
 
@@ -155,7 +155,7 @@ def generate(turn: Turn) -> Turn:
     content = turn.message
     if turn.passages:
         content = format_evidence([_evidence(passage) for passage in turn.passages], turn.query)
-        turn.gate = Gate(turn.passages, turn.query)
+        turn.gate = Gate(turn.passages, turn.query, turn.quotation)
     system = [{"role": "system", "content": turn.system_prompt}] if turn.system_prompt else []
     turn.prompt = [*system, *turn.history, {"role": "user", "content": content}]
     turn.stream = turn.engine.stream(turn.prompt, turn.params, cancel=turn.cancel)

@@ -43,7 +43,17 @@ class GroundedAnswer:
 
 
 ProblemKind = Literal[
-    "citation", "uncited", "figure", "date", "time", "name", "negation", "unsupported", "link", "command"
+    "citation",
+    "uncited",
+    "figure",
+    "date",
+    "time",
+    "name",
+    "negation",
+    "unsupported",
+    "link",
+    "command",
+    "refusal",
 ]
 
 
@@ -54,7 +64,7 @@ class Problem:
     Attributes:
         kind: what it is: a citation of a passage that does not exist, a sentence that cites nothing, a figure,
             date, time or name that the cited passages lack, a negation that they contradict, a sentence that has
-            too little to do with them, a link or image, or a sentence that repeats an order found in them.
+            too little to do with them, a link or image, a sentence that repeats an order found in them, or a refusal although they have it.
         text: the words in question.
     """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lunagpt.chat.grounding.answers import Citation, Problem, ProblemKind
 from lunagpt.chat.grounding.facts import Fact, FactBase, find_facts
-from lunagpt.chat.grounding.ranking import coverage, is_common_word
+from lunagpt.chat.grounding.ranking import coverage, is_common_word, weight
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.chat.grounding.words import fold, words
 from lunagpt.data.sentences import split_sentences
@@ -23,14 +23,20 @@ _NEGATIONS = frozenset(
     ["nao", "nunca", "jamais", "nem", "nenhum", "nenhuma", "ninguem", "nada", "sem", "tampouco"]
 )
 _REFUSAL = re.compile(
-    r"\b(nao (ha|traz|trazem|informa|informam|consta|constam|menciona|mencionam|diz|dizem|fala|falam|trata|tratam|"
-    r"cobre|cobrem|aparece|aparecem|encontrei|achei|esta no|estao n|e mencionad|e citad|e identificad|e informad|"
-    r"da para (responder|saber)|se sabe|sei|permite|permitem|explica|especifica|indica|registra|apresenta)\w*|"
-    r"(nada|nenhuma? \w+) (consta|sobre|a respeito|diz)|sem (informac\w+|mencao))\b"
+    r"\bnao (?:\w+ )?(?:traz|trazem|informa|informam|consta|constam|menciona|mencionam|diz|dizem|fala|falam|trata|tratam|"
+    r"cobre|cobrem|aparece|aparecem|encontrei|achei|cita|citam|explica|explicam|especifica|especificam|indica|indicam|"
+    r"registra|registram|identifica|identificam|lista|listam|mencionad[oa]s?|tratad[oa]s?|indicad[oa]s?|citad[oa]s?|identificad[oa]s?|informad[oa]s?)\b"
+    r"|\bnao (?:ha|existe|tenho|tem|possui) (?:\w+ )?(?:informac\w+|mencao|mencoes|dados?|registros?|resposta|referencias?)\b"
+    r"|\bnao (?:esta|estao) (?:n[oa]s?|entre|incluid\w+)\b|\bnao da para (?:responder|saber|dizer)\b"
+    r"|\b(?:nada|nenhuma? \w+) (?:consta|sobre|a respeito|diz)\b|\bsem (?:informac\w+|mencao)\b"
 )
 # Of a sentence's words (by weight), what must occur in the passages it cites or in the question; found on our
 # training documents, where answers written by people stay above it in 98 of 100 sentences.
-_LEAST_SUPPORT = 0.45
+_LEAST_SUPPORT = 0.55
+# "Não há…" needs a passage sentence on the matter that denies something too.
+_DENIES = re.compile(r"^\W*(?:nao (?:ha|havia|existe|existem|houve|tem)|nunca|nenhuma? )\b")
+# Below this weight, a sentence says nothing but its facts ("Nos outros dias, das 8h às 21h").
+_LEAST_CONTENT = 4.0
 # A passage sentence says the same as one of the answer from this overlap on; then negation must agree.
 _SAME_STATEMENT = 0.85
 
@@ -50,8 +56,10 @@ def check_answer(answer: str, passages: Sequence[Mapping[str, Any]], *, question
     """
     evidence = Evidence(passages, question)
     problems = []
+    refused = False
     for sentence in cut_answer(answer):
-        problems += evidence.check(sentence)
+        refused = refused or is_refusal(sentence.text)
+        problems += evidence.check(sentence, refused=refused)
     return problems
 
 
@@ -105,15 +113,21 @@ class Evidence:
     def _asked(self) -> FactBase:
         return FactBase.of([self._question])
 
-    def check(self, sentence: Sentence) -> list[Problem]:
-        """The problems of one sentence."""
+    def check(self, sentence: Sentence, *, refused: bool = False) -> list[Problem]:
+        """The problems of one sentence.
+
+        Args:
+            sentence: the sentence.
+            refused: it says, or one before it said, that the passages do not have the answer; what they are
+                about may then be told in other words.
+        """
         problems = [
             Problem("link", match) for match in _LINK.findall(sentence.text) if not self._is_quoted(match)
         ]
         unknown = [number for number in sentence.numbers if not 1 <= number <= len(self.passages)]
         if unknown:
             return problems + [Problem("citation", f"[{number}]") for number in unknown]
-        refusal = is_refusal(sentence.text)
+        refusal = refused or is_refusal(sentence.text)
         if not sentence.numbers and not refusal:
             return [*problems, Problem("uncited", sentence.text)]
         numbers = sentence.numbers or tuple(range(1, len(self.passages) + 1))
@@ -148,10 +162,10 @@ class Evidence:
         return Citation(unit.passage + 1, passage, unit.text, unit.start, unit.end)
 
     def _unsupported(self, sentence: Sentence, numbers: tuple[int, ...]) -> list[Problem]:
-        stems = _stems(sentence.text)
+        stems = _told_stems(_LINK.sub(" ", sentence.text))
         told = [unit for n in numbers for unit in self.units[n - 1] if not unit.commands_the_reader]
         orders = [unit for n in numbers for unit in self.units[n - 1] if unit.commands_the_reader]
-        if not stems:
+        if sum(map(weight, stems)) < _LEAST_CONTENT:
             return []
         context = frozenset().union(*(unit.context for unit in told)) if told else frozenset()
         everything = frozenset().union(*(unit.stems for unit in told)) | context
@@ -163,6 +177,10 @@ class Evidence:
             problems.append(Problem(kind, sentence.text))
         elif orders and self._obeys(stems, orders, told):
             problems.append(Problem("command", sentence.text))
+        if _DENIES.search(fold(sentence.text)) and not any(
+            _is_negated(unit.text) for unit in told if coverage(stems, unit.stems | unit.context) > 0
+        ):
+            problems.append(Problem("negation", sentence.text))
         for unit in told:
             back = tuple(unit.stems)
             if (
@@ -204,6 +222,21 @@ class Evidence:
 
 def _stems(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.stem for word in words(text) if not word.is_stop and not word.is_number))
+
+
+def _told_stems(text: str) -> tuple[str, ...]:
+    """Stems of what a sentence says beside its figures, dates and names, which are looked at one by one."""
+    facts = find_facts(text)
+    return tuple(
+        dict.fromkeys(
+            word.stem
+            for word in words(text)
+            if not word.is_stop
+            and not word.is_number
+            and not (word.is_capitalised and not is_common_word(word.stem))
+            and not any(fact.start <= word.start < fact.end for fact in facts)
+        )
+    )
 
 
 def _opening_names(text: str, base: FactBase, asked: FactBase) -> list[Fact]:

@@ -35,20 +35,34 @@ _TIME = re.compile(
     r"(?<![\d.,:])(?P<hour>[01]?\d|2[0-4])(?:\s?(?:h(?:oras?\b)?|:)(?:\s?(?P<minute>[0-5]\d)(?:\s?min)?)?)(?![\d])",
     re.IGNORECASE,
 )
+_WEEKDAYS = ("segund", "terc", "quart", "quint", "sext", "sabado", "domingo")
+_WEEKDAY = re.compile(
+    r"\b(?:(?P<full>segunda|ter[çc]a|quarta|quinta|sexta)s?-feiras?|(?P<end>s[áa]bado|domingo)s?"
+    r"|(?<=\b[àa]s )(?P<bare>segunda|ter[çc]a|quarta|quinta|sexta)s\b"
+    r"|(?<=\bde )(?P<from>segunda|ter[çc]a|quarta|quinta|sexta)(?= a )"
+    r"|(?<= a )(?P<to>ter[çc]a|quarta|quinta|sexta)(?!-feira| \w*ª| vez))\b",
+    re.IGNORECASE,
+)
 _SMALL = frozenset(["de", "da", "do", "das", "dos", "e", "del", "la", "von", "van", "di", "du"])
 
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A date as far as it is told; None stands for what is not."""
+    """A date as far as it is told; None stands for what is not. `weekday` counts from Monday, 0."""
 
-    day: int | None
-    month: int | None
-    year: int | None
+    day: int | None = None
+    month: int | None = None
+    year: int | None = None
+    weekday: int | None = None
 
     def is_part_of(self, other: Date) -> bool:
         """Whether all that this date tells is told by the other one."""
-        pairs = ((self.day, other.day), (self.month, other.month), (self.year, other.year))
+        pairs = (
+            (self.day, other.day),
+            (self.month, other.month),
+            (self.year, other.year),
+            (self.weekday, other.weekday),
+        )
         return all(mine is None or mine == theirs for mine, theirs in pairs)
 
 
@@ -125,7 +139,7 @@ class FactBase:
 
 
 def find_dates(text: str) -> list[tuple[int, int, Date]]:
-    """Dates with their offsets: "22 de abril de 1500", "22/04/1500", "1500-04-22", "abril de 1500"."""
+    """Dates with their offsets: "22 de abril de 1500", "22/04/1500", "1500-04-22", "abril de 1500", "às sextas"."""
     found = []
     for match in _DAY_MONTH_YEAR.finditer(text):
         month = _MONTHS[fold(match["month"])]
@@ -145,6 +159,10 @@ def find_dates(text: str) -> list[tuple[int, int, Date]]:
             year += 2000 if year < 50 else 1900
         if not any(start <= match.start() < end for start, end, _ in found):
             found.append((*match.span(), Date(day, month, year)))
+    for match in _WEEKDAY.finditer(text):
+        name = fold(next(group for group in match.groups() if group))
+        weekday = next(place for place, begin in enumerate(_WEEKDAYS) if name.startswith(begin))
+        found.append((*match.span(), Date(weekday=weekday)))
     return sorted(found, key=lambda item: item[0])
 
 

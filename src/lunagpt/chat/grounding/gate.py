@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lunagpt.chat.grounding.answers import Citation, Problem
+from lunagpt.chat.grounding.answers import Citation, GroundedAnswer, Problem
 from lunagpt.chat.grounding.check import Evidence, Sentence, cut_answer, is_refusal
 from lunagpt.data.grounding_format import cite
 from lunagpt.data.sentences import split_sentences
@@ -19,6 +19,8 @@ from lunagpt.data.sentences import split_sentences
 _CITATIONS_ONLY = re.compile(r"\s*(?:\[\d{1,3}\][.,]?\s*)+")
 # A sentence without a citation gets one if a passage sentence shares this much of its words.
 _ATTRIBUTABLE = 0.6
+# From this certainty of a quotation on, a refusal of the model is not believed.
+_CERTAIN = 0.8
 
 
 @dataclass(slots=True)
@@ -26,6 +28,8 @@ class Gate:
     """Checks an answer while it is being written.
 
     Attributes:
+        passages, question: what the model was given.
+        quotation: a sentence of the passages that answers, if there is one.
         problems: why it was stopped; empty if it was not.
         citations: what the sentences let through lean on.
         refused: whether one of them says that the documents do not have the answer.
@@ -33,6 +37,7 @@ class Gate:
 
     passages: Sequence[Mapping[str, Any]]
     question: str
+    quotation: GroundedAnswer | None = None
     problems: list[Problem] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     refused: bool = False
@@ -58,7 +63,13 @@ class Gate:
             if source is not None and evidence.shared(text, source) >= _ATTRIBUTABLE:
                 text = cite(text, source.number)
                 sentences = [Sentence(sentence.text, (source.number,)) for sentence in sentences]
-        problems = [problem for sentence in sentences for problem in evidence.check(sentence)]
+        problems = [
+            problem
+            for sentence in sentences
+            for problem in evidence.check(sentence, refused=refused or self.refused)
+        ]
+        if refused and self.quotation is not None and self.quotation.confidence >= _CERTAIN:
+            problems.append(Problem("refusal", text))
         if problems:
             self.problems = problems
             return None

@@ -34,7 +34,7 @@ _COMMANDS = re.compile(
     r"""
     \b(ignor[ea]\w*|desconsider[ea]\w*|esque[cç]a\w*|esquece\b|descart[ea]\w*|desobede[cç]a\w*|disregard|forget|
        bypass|override|ignorez|oubliez|olvid[ae]\w*|vergiss|ignoriere|dimentica)\b.{0,60}?
-       \b(instruc\w*|instruk\w*|instruzion\w*|regras?|ordens|orientac\w*|anteriormente|prompts?|previous|above|
+       \b(instruc\w*|instruk\w*|istruzion\w*|regras?|ordens|orientac\w*|anteriormente|prompts?|previous|above|
           comandos?|diretriz\w*|rules?|guidelines|anweisung\w*|consignes?|tudo\s+o?\s*que|documentos?\s+acima|
           everything|restricoes|politicas?|filtros?|system)\b
     | \b(instruc\w*|regras|ordens|instructions|rules)\b.{0,30}\b(anteriores?|acima|previas|previous|prior)\b
@@ -52,10 +52,11 @@ _COMMANDS = re.compile(
     | \b(assistente|modelo\s+de\s+linguagem|chatbot|luna|llm|ai\s+assistant|assistant)\b\s*[,:!]\s*
        (por\s+favor\s*,?\s*)?(diga|responda|ignore|escreva|envie|mostre|inclua|cite|revele|repita|say|reply|answer|
         ignore|write|send|include|reveal|print|output|nao|voce|o\s+usuario|agora|faca|execute|termine)
-    | ^\W*(system|assistant|user|human|sistema|assistente|usuario|humano|developer|tool|luna)\s*[:>\]]
     | \#{2,}\s*(system|instru\w+|sistema|nova\s+instru\w+|new\s+instru\w+|assistant|assistente)\b
     | \b(revele|exiba|mostre|imprima|print|reveal|leak|vaze|repita|repeat|output)\b.{0,40}
        \b(suas?\s+instruc\w*|seu\s+prompt|your\s+(instructions|prompt|rules)|instruc\w*\s+internas|prompt)\b
+    | \b(se|quando|caso|sempre\s+que|toda\s+vez\s+que|if|when|whenever)\b.{0,40}\b(pergunt\w*|question\w*|responder|asks?|asked)\b
+       .{0,80}\b(diga|responda|inclua|escreva|cite|insira|acrescente|afirme|adicione|termine|comece|say|answer|reply)\b
     | \b(ao|quando)\s+(responder|o\s+usuario\s+perguntar|lhe\s+perguntarem|perguntarem|resumir)\b.{0,60}
        \b(diga|responda|inclua|escreva|cite|insira|acrescente|afirme|adicione|termine)\b
     | \b(responda|respondam|diga|escreva|answer|respond|reply|responde|repondez|antworte|output|say|print|write)\b
@@ -73,13 +74,26 @@ _COMMANDS = re.compile(
     re.VERBOSE,
 )
 # What goes on in this way after such a sentence belongs to it.
+_FORGED_TURN = re.compile(
+    r"^\W*(?:system|assistant|user|human|sistema|assistente|usu[áa]rio|humano|developer|tool|luna)\s*[:>\]]",
+    re.I,
+)
 _IMPERATIVE = re.compile(
     r"\W*(?:(?:e|depois|em\s+seguida|agora|entao|then|and|now|apenas|only)\W+)*"
     r"(?:diga|responda|escreva|envie|mostre|inclua|cite|termine|repita|traduza|use|nao|nunca|acrescente|informe|"
     r"afirme|execute|chame|acesse|clique|abra|visite|comece|insira|say|respond|reply|answer|print|write|output|"
+    r"ofereca|recomende|indique|sugira|convide|peca|solicite|conte|mude|troque|finja|aja|fale|recuse|aceite|prometa|"
+    r"garanta|anuncie|negue|minta|esqueca|ignore|obedeca|"
     r"send|include|repeat|do\s+not|never|always|sempre|you|voce|sua|seu|your|di|responde|escribe|dites|sag)\b"
 )
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһոԛԝᴀαοενικρτυ", "aeopcyxijsdhnqwaaoevikptu")
+
+
+def blank_hidden(text: str) -> str:
+    """A text of the same length in which HTML comments and hidden elements are spaces."""
+    for pattern in (_HTML_COMMENT, _HIDDEN_ELEMENT):
+        text = pattern.sub(lambda match: " " * len(match[0]), text)
+    return text
 
 
 def clean_text(text: str) -> str:
@@ -111,6 +125,11 @@ def commands_the_reader(text: str) -> bool:
     if _CONTROL_TOKEN.search(text) or _IMAGE.search(text) or _mixes_alphabets(text):
         return True
     return _commands(_plain(text)) or any(_commands(_plain(hidden)) for hidden in _decoded(text))
+
+
+def forges_turn(text: str) -> bool:
+    """Whether a text begins like the turn of a dialogue ("Assistente: ...")."""
+    return _FORGED_TURN.match(text) is not None
 
 
 def goes_on_commanding(text: str) -> bool:

@@ -35,7 +35,7 @@ _PATTERNS: tuple[tuple[Asks, str], ...] = (
     (Asks.QUANTITY, r"\bquant[oa]s?\b|\bqual (e |foi |era )?(a|o) (altura|tamanho|peso|numero|quantidade|populacao|area|distancia|velocidade|temperatura|idade|taxa|porcentagem|percentual|total|nota|duracao|profundidade|extensao|volume|potencia)\b|\b(numero|quantidade|porcentagem|percentual|taxa|nota|calorias|telefone|cep|cnpj|cpf)\b"),
     (Asks.PLACE, r"\b(a?onde|donde)\b|\b(em|de|para|a) q(ue|ual) (cidade|pais|estado|lugar|local|rua|sala|bairro|continente|regiao|municipio|andar)\b|\bqual (e |foi |era )?(a|o) (cidade|pais|estado|local|endereco|capital)\b|\b(endereco|capital)\b"),
     (Asks.PERSON, r"\bquem\b|\bqual (e |foi |era )?(o|a) (autor|autora|nome d[oa]|presidente|diretor|diretora|responsavel|criador|inventor|fundador)\b|\bde quem\b"),
-    (Asks.DEFINITION, r"^\W*(e )?(o )?(que|q) (e|eh|sao|foi|era|foram|significa|quer dizer)\b|\bo (que|q) (e|eh|significa|quer dizer)\b|\b(defina|define|definicao|significado|conceito)\b"),
+    (Asks.DEFINITION, r"^\W*(e )?(o )?(que|q) (e|eh|sao|foi|era|foram|seria|seriam|significa|quer dizer)\b|\bo (que|q) (e|eh|significa|quer dizer)\b|\b(defina|define|definicao|significado|conceito)\b"),
     (Asks.MANNER, r"\bcomo\b|\bde que (modo|forma|maneira)\b|\bqual (e )?a (maneira|forma)\b"),
     (Asks.THING, r"\b(qual|quais|que|q)\b"),
 )  # fmt: skip

@@ -7,6 +7,7 @@ words with articles on literature, and "qual é o seu nome?" with the one on nou
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from lunagpt.chat.grounding.words import fold, words
@@ -37,18 +38,18 @@ _GREETING = re.compile(
 # About Luna herself, or about the conversation so far.
 _ABOUT_LUNA = re.compile(
     r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|sua?s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|opiniao|cor|comida|"
-    r"funcao|familia|aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
+    r"funcao|familia|limitac\w+|busca|respostas?|regras|fontes|base|modelo|treino|dados|capacidades?|aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
     r"te (?:chama|criou|fez|fizeram|criaram|chamo|amo|adoro|odeio|falei|disse|contei|pedi|perguntei)|"
     r"es (?:um|uma|a|o|real|human)\w*|luna|teu nome|teus?|tuas?|chama-te|chamas)\b"
 )
 _MEMORY = re.compile(
     r"\b(?:lembra|lembras|recorda|(?:eu )?(?:te )?(?:disse|falei|contei|pedi|perguntei|mencionei|comentei|escrevi)|"
     r"meu nome|minha idade|como (?:eu )?me chamo|quem sou eu|onde (?:eu )?(?:moro|trabalho)|"
-    r"(?:ultim|primeir)[ao] (?:pergunta|mensagem|coisa)|(?:agora ha pouco|nesta conversa|ate agora|de novo|antes de))\b"
+    r"(?:ultim|primeir)[ao] (?:pergunta|mensagem|coisa)|qual (?:e|era) mesmo|mesmo\?$|(?:agora ha pouco|nesta conversa|ate agora|de novo|antes de))\b"
 )
 _TASK = re.compile(
     r"^\W*(?:me |luna,? )?(?:escrev[ae]|reescrev[ae]|traduz\w*|traduza|resum[ae]\w*|corrij[ae]|corrige|revis[ae]|"
-    r"invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre)|conte(?:-me)?\b(?! sobre)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|"
+    r"invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre| o que| quem| como)|conte(?:-me)?\b(?! sobre| o que| quem| como)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|"
     r"acrescent[ae]|adicion[ae]|inclui|inclua|tir[ae]\b|troc[ae]|calcul[ae]|som[ae]\b|sugir[ae]|sugere|indica|"
     r"recomend[ae]|ajud[ae]|me ajud|me d[ae]|me pass[ae]|me mand[ae]|cant[ae]|brinc|jog[ae]|finj[ae]|repit[ae]|"
     r"continu[ae]|list[ae] d[eo]|poe|bota|coloc[ae]|decid\w+|vamos|bora|imagine|imagina|transform[ae]|"
@@ -68,8 +69,15 @@ _FEELINGS = re.compile(
     r"que (?:calor|frio|saudade|sono|preguica|dia|fome|susto|raiva|delicia|lindo|chato|pena|bom|otimo|merda))\b"
 )
 _HARM = re.compile(
-    r"\b(?:me matar|suicid\w*|morrer|me cortar|me machucar|acabar com (?:tudo|a minha vida)|sumir do mundo|matar)\b"
+    r"\b(?:me matar|suicid\w*|morrer|me cortar|me machucar|sem deixar (?:rastro|marca|vestigio)|mata\w* (?:alguem|gato|cachorro|uma pessoa|meu|minha)|acabar com (?:tudo|a minha vida)|sumir do mundo|matar)\b"
 )
+# What only those who stand here and now can know; not the things of an encyclopaedia.
+_HERE_AND_NOW = re.compile(
+    r"\b(?:agora|hoje|amanha|ontem|neste momento|esta semana|essa semana|este mes|que horas sao|que dia e|"
+    r"est[ea]s?|ess[ea]s?|isso|isto|aqui|ai|mesmo\?|(?:na|da) (?:minha )?lista|por ultimo|ainda est[ao]|"
+    r"o programa|comandos?|/\w+|vizinh[oa]s?|meninas?)\b|/\w+"
+)
+_CHOICE = re.compile(r"^\W*(?:\w+ )?\w+ ou \w+\W*$")
 _ASKS = re.compile(
     r"\?\s*$|^\W*(?:e\s+)?(?:(?:o|a|em|de|por|para|desde|ate|com|a|no|na|sobre) )?"
     r"(?:quem|quando|onde|aonde|quanto|quanta|quantos|quantas|qual|quais|que|q|como|por ?que|pq|porque|cade)\b"
@@ -86,11 +94,13 @@ _SOCIAL_OPENERS = re.compile(
 _MOST_KEYWORDS = 7
 
 
-def intent_of(message: str) -> Intent:
-    """What a message wants, from its form alone.
+def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent:
+    """What a message wants, from its form.
 
     Args:
-        message: what the user said, follow-ups already in full.
+        message: what the user said.
+        history: the messages before it. Loose words are search words at the start of a conversation and after
+            an answer with citations; after anything else they go on talking ("Qual o prato?" "Lentilha").
     """
     folded = " ".join(fold(message).split())
     bare = folded.strip(" .!?,;:)(\"'“”")
@@ -103,18 +113,28 @@ def intent_of(message: str) -> Intent:
         return Intent.TALK
     found = words(rest)
     personal = any(word.folded in _FIRST_PERSON for word in found)
-    if _FEELINGS.search(rest) and not rest.startswith(("o que", "o q", "por que", "quem", "qual ")):
+    if _FEELINGS.search(rest) and not _ASKS.search(rest.rstrip(" ?!")):
         return Intent.TALK
-    if _TASK.match(body) and about is None:
+    if _TASK.match(body) and (about is None or not _ASKS.search(rest) and " sobre " not in f" {folded} "):
         return Intent.TALK
     asks = _ASKS.search(rest) is not None or about is not None
-    if personal:
+    if personal or _HERE_AND_NOW.search(rest):
         return Intent.PERSONAL if asks else Intent.TALK
+    if _CHOICE.match(rest):
+        return Intent.TALK
     if asks:
         return Intent.QUESTION
+    if history and not _cites(history):
+        return Intent.TALK
     content = [word for word in found if not word.is_stop]
     loose = len(found) <= _MOST_KEYWORDS and content and not re.search(r"[.!,;]", rest.rstrip(" ."))
     return Intent.QUESTION if loose and not _has_verb_of_telling(rest) else Intent.TALK
+
+
+def _cites(history: Sequence[Mapping[str, str]]) -> bool:
+    """Whether the last answer stands on passages."""
+    last = next((m["content"] for m in reversed(history) if m.get("role") == "assistant"), "")
+    return re.search(r"\[\d+\]", last) is not None
 
 
 def _mentions_only(folded: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lunagpt.chat.grounding.facts import Fact
 from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question
 from lunagpt.chat.grounding.units import Unit
-from lunagpt.chat.grounding.words import content_stems
+from lunagpt.chat.grounding.words import STOP_WORDS, content_stems, fold
 
 
 def short_span(question: Question, unit: Unit) -> str | None:
@@ -49,10 +49,10 @@ def _with_unit(text: str, fact: Fact, asks: Asks) -> str:
         if before.rstrip().endswith(mark):
             start = len(before.rstrip()) - len(mark)
     rest = text[end:]
-    if rest.startswith("%") or rest.startswith(" %"):
+    if rest.startswith(("%", " %")):
         return text[start : end + rest.index("%") + 1]
     if asks is Asks.QUANTITY and rest.startswith(" "):
         unit = rest[1:].split(" ", 1)[0].rstrip('.,;:!?)"”')
-        if unit.isalpha() or unit.startswith("°"):
+        if (unit.isalpha() and fold(unit) not in STOP_WORDS) or unit.startswith("°"):
             end += 1 + len(unit)
     return text[start:end]

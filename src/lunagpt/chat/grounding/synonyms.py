@@ -9,7 +9,7 @@ from lunagpt.chat.grounding.words import stem
 _GROUPS = """
 preço valor custo custa custar taxa tarifa sai pagar paga cobra cobrado mensalidade reais
 abre abrir aberto abertura funciona funcionamento inaugurado inauguração horário atendimento
-fecha fechar fechado fechada encerra encerramento termina término
+fecha fechar fechado fechada encerra encerramento termina término terminou acaba acabou
 começa começar início inicia iniciado iniciar
 mora morar reside residência vive moradia
 nasceu nascer nascido nascida nascimento natural

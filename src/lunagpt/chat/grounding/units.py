@@ -9,7 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from lunagpt.chat.grounding.facts import Fact, find_facts
-from lunagpt.chat.grounding.hostile import commands_the_reader, goes_on_commanding
+from lunagpt.chat.grounding.hostile import (
+    blank_hidden,
+    commands_the_reader,
+    forges_turn,
+    goes_on_commanding,
+)
 from lunagpt.chat.grounding.words import Word, words
 from lunagpt.data.sentences import split_sentences
 
@@ -28,6 +33,7 @@ class Unit:
         text: as written.
         start, end: offsets in the passage's content.
         before: the unit before it in the same passage, if any.
+        same_line: whether no line break parts it from that one.
         context: stems of the passage's title and headings.
     """
 
@@ -37,6 +43,7 @@ class Unit:
     start: int
     end: int
     before: Unit | None
+    same_line: bool
     context: frozenset[str]
 
     @cached_property
@@ -57,9 +64,16 @@ class Unit:
         return self.text.rstrip("\"'”»)* ").endswith("?")
 
     @cached_property
+    def is_forged_turn(self) -> bool:
+        """Whether the line that the sentence stands in pretends to be a turn of the dialogue."""
+        if forges_turn(self.text):
+            return True
+        return self.same_line and self.before is not None and self.before.is_forged_turn
+
+    @cached_property
     def commands_the_reader(self) -> bool:
         """Whether the sentence speaks to an assistant instead of telling something."""
-        if commands_the_reader(self.text):
+        if self.is_forged_turn or commands_the_reader(self.text):
             return True
         after_command = self.before is not None and self.before.commands_the_reader
         return after_command and goes_on_commanding(self.text)
@@ -71,7 +85,7 @@ def cut_passages(passages: Sequence[Mapping[str, Any]]) -> list[list[Unit]]:
 
 
 def _cut(number: int, passage: Mapping[str, Any]) -> list[Unit]:
-    content = str(passage.get("content") or "")
+    content = blank_hidden(str(passage.get("content") or ""))
     headings = passage.get("heading_path") or ()
     title = " ".join([str(passage.get("title") or ""), *map(str, headings)])
     context = frozenset(word.stem for word in words(title) if not word.is_stop)
@@ -79,7 +93,9 @@ def _cut(number: int, passage: Mapping[str, Any]) -> list[Unit]:
     for start, end in split_sentences(content):
         for first, last in _pieces(content, start, end):
             before = units[-1] if units else None
-            units.append(Unit(number, len(units), content[first:last], first, last, before, context))
+            same_line = before is not None and "\n" not in content[before.end : first]
+            text = content[first:last]
+            units.append(Unit(number, len(units), text, first, last, before, same_line, context))
     return units
 
 
