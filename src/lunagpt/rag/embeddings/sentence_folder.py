@@ -48,7 +48,9 @@ class SentenceFolderEmbedder:
                     model_kwargs={"use_safetensors": True},
                 )
                 dimension = self._model.get_embedding_dimension()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        except (MemoryError, EmbeddingError):
+            raise
+        except Exception as error:  # a damaged folder fails anywhere in three libraries, in any way
             raise EmbeddingError(
                 f'A pasta "{path}" não abriu como modelo de vetores ({_first_line(error)}). '
                 "Confira se ela está completa e tem os pesos em model.safetensors."
