@@ -54,10 +54,11 @@ class Pdf:
         numbers = []
         for page in self.pages:
             content = add(b"<<" + self._stream(self._content(page)))
+            images = b"/XObject<</I %d 0 R>>" % image if page.image else b""
             numbers.append(
                 add(
                     b"<</Type/Page/Parent %d 0 R/MediaBox[0 0 595 842]/Contents %d 0 R"
-                    b"/Resources<</Font<</F %d 0 R>>/XObject<</I %d 0 R>>>>>>" % (tree, content, font, image)
+                    b"/Resources<</Font<</F %d 0 R>>%s>>>>" % (tree, content, font, images)
                 )
             )
         first = len(objects) + 1

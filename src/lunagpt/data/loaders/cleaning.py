@@ -30,7 +30,10 @@ _SPACE_RUN = re.compile(r"\s+")
 
 def clean_text(text: str) -> str:
     """Text in NFC with "\\n" at line ends, plain spaces and no invisible characters."""
-    if not text.isascii():
+    if text.isascii():
+        if text.isprintable():
+            return text
+    else:
         text = unicodedata.normalize("NFC", text)
         text = _SPACES.sub(" ", text)
     return _HIDDEN.sub("", _NEWLINES.sub("\n", text))
@@ -38,9 +41,14 @@ def clean_text(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Like `clean_text`, on one line: every run of white space is a single space."""
-    return _SPACE_RUN.sub(" ", clean_text(text)).strip()
+    text = clean_text(text)
+    if "  " in text or not text.isprintable():  # printable: there is no white space but spaces
+        text = _SPACE_RUN.sub(" ", text)
+    return text.strip()
 
 
 def tidy_lines(text: str) -> str:
     """Cleaned text without blanks at line ends, nor more than one empty line on end."""
+    if "\n" not in text:
+        return text.rstrip(" \t")
     return _MANY_BLANK_LINES.sub("\n\n", _BLANKS_AT_LINE_END.sub("", text)).strip("\n")

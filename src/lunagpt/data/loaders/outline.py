@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -57,11 +58,11 @@ class NodeReader:
             if key == "<<" and isinstance(item, Mapping):  # the merge key of YAML
                 pairs.extend(pair for pair in self._pairs(item, depth + 1) if pair[0] not in value)
             elif isinstance(item, list | tuple):
-                pairs.extend(self._items(label_text(key), item, depth + 1))
+                pairs.extend(self._items(label_text(str(key)), item, depth + 1))
             else:
                 node = self.node(item, depth + 1)
                 if node:
-                    pairs.append((label_text(key), node))
+                    pairs.append((label_text(str(key)), node))
         return pairs
 
     def _items(self, label: str, items: Sequence[Any], depth: int) -> list[tuple[str, Node]]:
@@ -81,9 +82,10 @@ def scalar_text(value: Any) -> str:
     return tidy_lines(clean_text(str(value))).strip()
 
 
-def label_text(key: Any) -> str:
+@lru_cache(4096)
+def label_text(key: str) -> str:
     """A key as a label: on one line, with spaces for underscores."""
-    return clean_line(str(key).replace("_", " "))
+    return clean_line(key.replace("_", " "))
 
 
 def write_node(node: Node, builder: TextBuilder, level: int = 1) -> None:

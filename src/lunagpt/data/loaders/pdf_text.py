@@ -89,7 +89,7 @@ def _edges(page: list[str]) -> list[int]:
 
 def _patterns(line: str, page: int) -> list[tuple[str, int]]:
     """Keys that a line shares with the same line on other pages: as it is, or with a number that counts."""
-    if len(line) > _MAX_HEAD:
+    if len(line) > _MAX_HEAD or line[:1].islower():  # the end of a sentence is no head
         return []
     line = line.lower()
     numbers = list(_DIGITS.finditer(line))[:_MAX_NUMBERS]

@@ -47,6 +47,8 @@ def read_with_pypdf(reading: Reading) -> RawPdf:
         properties: Mapping[str, Any] = pdf.metadata or {}
         for key, name in (("/Title", "title"), ("/Author", "author"), ("/CreationDate", "created")):
             raw.properties[name] = str(properties.get(key) or "")
+    except FileProblem:  # a ValueError, as are stumbles
+        raise
     except DependencyError as error:
         raise FileProblem(problems.PDF_CIPHER) from error
     except FileNotDecryptedError as error:

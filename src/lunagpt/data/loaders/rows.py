@@ -20,6 +20,8 @@ from lunagpt.errors import DataError
 _QUESTION_FIELDS = ("pergunta", "question", "instruction", "instrucao", "instrução", "q")
 _ANSWER_FIELDS = ("resposta", "answer", "output", "saida", "saída", "r", "a")
 
+_SAMPLE_ROWS = 200
+
 Row = tuple[int, Any]  # number of the row or line in the file, from 1, and its value
 
 
@@ -32,7 +34,8 @@ def documents_of_rows(rows: Sequence[Row], reading: Reading) -> list[Document]:
     if len(rows) > reading.limits.rows:
         limit = f"{reading.limits.rows:,}".replace(",", ".")
         raise FileProblem(problems.TOO_MANY_ROWS.format(limit=limit))
-    if sum(is_text_row(row) for _, row in rows) * 2 <= len(rows):
+    sample = rows[:: max(1, len(rows) // _SAMPLE_ROWS)]
+    if sum(is_text_row(row) for _, row in sample) * 2 <= len(sample):
         return [_table(rows, reading)]
     documents: list[Document] = []
     seen: set[str] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ _LONG_INTEGER = 19  # digits; more do not fit into 64 bits and are kept as text
 
 def read_csv(reading: Reading) -> list[Document]:
     """Rows of CSV or TSV; the delimiter is found out, and whether the first row names the columns."""
-    text = clean_text(reading.text())
+    text = reading.text().replace("\0", "")
     head, _, rest = text.partition("\n")
     given = ""
     if head.strip().lower().startswith("sep=") and len(head.strip()) == 5:  # spreadsheets write this line
@@ -62,7 +63,7 @@ def read_csv(reading: Reading) -> list[Document]:
 def read_json(reading: Reading) -> list[Document]:
     """A list of objects is rows; an object with a text is a document; anything else is an outline."""
     try:
-        value = _json(clean_text(reading.text()))
+        value = _json(_without_mark(reading.text()))
     except json.JSONDecodeError as error:
         place = f"linha {error.lineno}, coluna {error.colno}"
         raise FileProblem(problems.BROKEN.format(reason=f"não é um JSON válido ({place})")) from error
@@ -73,7 +74,7 @@ def read_jsonl(reading: Reading) -> list[Document]:
     """A row on every line; lines that are no JSON are left out, with a notice."""
     rows: list[Row] = []
     broken, first_reason = 0, ""
-    for number, line in enumerate(clean_text(reading.text()).split("\n"), start=1):
+    for number, line in enumerate(_without_mark(reading.text()).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -131,7 +132,7 @@ def _csv_rows(text: str, delimiter: str, quoting: Literal[0, 3]) -> Iterator[tup
     """Number of the line on which the row ends, and its cells; empty rows are left out."""
     csv.field_size_limit(_CELL_CHARACTERS)
     reader = csv.reader(
-        text.splitlines(keepends=True),
+        io.StringIO(text, newline=""),
         delimiter=delimiter,
         quoting=quoting,
         skipinitialspace=delimiter != "\t",
@@ -164,6 +165,11 @@ def _is_header(names: list[str]) -> bool:
         and len({name.lower() for name in filled}) == len(filled)
         and all(len(name) <= 80 and not name[0].isdigit() for name in filled)
     )
+
+
+def _without_mark(text: str) -> str:
+    """JSON knows no byte order mark, nor NUL; other characters are cleaned in the values."""
+    return text.lstrip("\ufeff").replace("\0", "")
 
 
 def _json(text: str) -> Any:

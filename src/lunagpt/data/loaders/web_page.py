@@ -23,7 +23,7 @@ def _names(text: str) -> frozenset[str]:
 # Never seen as text.
 _SILENT = _names(
     "script style noscript template svg math iframe object embed canvas audio video map select datalist "
-    "button input textarea head frameset noframes noembed"
+    "button input textarea head title frameset noframes noembed"
 )
 _VOID = _names("area base br col embed hr img input link meta param source track wbr")
 _BLOCKS = _names(

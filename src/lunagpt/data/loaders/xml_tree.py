@@ -56,9 +56,9 @@ def read_xml(reading: Reading) -> list[Document]:
     else:
         if local_name(root) == "html":
             return read_html(reading)
-        write_node(
-            [(label_text(local_name(root)), _node(root, NodeReader(reading.limits), reading.limits))], builder
-        )
+        node = _node(root, NodeReader(reading.limits), reading.limits)
+        if node:
+            write_node([(label_text(local_name(root)), node)], builder)
     return [builder.document(reading.id, reading.name_title, reading.about)]
 
 
