@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
 _HASH_BLOCK_BYTES = 1 << 20
 
 
-def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace the content of `path` by `data` in one step, creating missing parent folders.
+@contextmanager
+def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A stream whose bytes take the place of `path` in one step when the block ends well.
 
-    The bytes go to a temporary sibling, reach the disk (fsync) and only then take the name `path`.
-    A symbolic link is followed: the file it points to is replaced. Permissions of an existing file are kept.
+    They go to a temporary sibling, reach the disk (fsync) and only then take the name; missing parent folders
+    are created. A symbolic link is followed: the file it points to is replaced. Permissions of an existing
+    file are kept.
 
     Raises:
         OSError: the folder cannot be written; the previous content of `path` is untouched.
@@ -28,7 +32,7 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, _permissions_for(target))
@@ -37,6 +41,23 @@ def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+@contextmanager
+def atomic_text_writer(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Like `atomic_writer`, for UTF-8 text; newlines are written as given."""
+    with atomic_writer(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # flushes, and leaves the stream open
+
+
+def atomic_write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the content of `path` by `data` in one step; see `atomic_writer`."""
+    with atomic_writer(path) as stream:
+        stream.write(data)
 
 
 def atomic_write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunagpt import files
-from lunagpt.files import atomic_directory, atomic_write_bytes, atomic_write_text, sha256_file
+from lunagpt.files import (
+    atomic_directory,
+    atomic_text_writer,
+    atomic_write_bytes,
+    atomic_write_text,
+    sha256_file,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -28,6 +34,20 @@ def test_writes_and_replaces(tmp_path: Path) -> None:
     atomic_write_bytes(path, b"\x00\xff")
     assert path.read_bytes() == b"\x00\xff"
     assert names(path.parent) == ["texto.txt"]
+
+
+def test_a_stream_takes_the_name_only_when_it_ends_well(tmp_path: Path) -> None:
+    path = tmp_path / "linhas.txt"
+    with atomic_text_writer(path) as stream:
+        stream.write("um\n")
+        assert not path.exists()
+        stream.write("dois é\n")
+    assert path.read_bytes() == "um\ndois é\n".encode()
+    with pytest.raises(RuntimeError, match="no meio"), atomic_text_writer(path) as stream:
+        stream.write("outra coisa")
+        raise RuntimeError("no meio")
+    assert path.read_bytes() == "um\ndois é\n".encode()
+    assert names(tmp_path) == ["linhas.txt"]
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])

@@ -6,9 +6,7 @@ import csv
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +15,7 @@ from xml.etree import ElementTree
 import yaml
 
 from lunagpt.errors import DataError
+from lunagpt.files import atomic_text_writer
 
 _NOT_IN_TAG = re.compile(r"[^\w.-]")
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -41,27 +40,8 @@ def write_rows(path: str | os.PathLike[str], file_format: str, rows: Iterable[Ma
         "yaml": _write_yaml,
         "xml": _write_xml,
     }
-    with _replacing(path) as stream:
+    with atomic_text_writer(Path(path).expanduser()) as stream:
         return writers[file_format](stream, rows)
-
-
-@contextmanager
-def _replacing(path: str | os.PathLike[str]) -> Iterator[TextIO]:
-    """A UTF-8 stream into a temporary sibling, which takes the name `path` if the block ends well."""
-    target = Path(os.path.realpath(Path(path).expanduser()))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o644)
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _write_jsonl(stream: TextIO, rows: Iterable[Mapping[str, Any]]) -> int:
