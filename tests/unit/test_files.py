@@ -43,9 +43,8 @@ def test_a_stream_takes_the_name_only_when_it_ends_well(tmp_path: Path) -> None:
         assert not path.exists()
         stream.write("dois é\n")
     assert path.read_bytes() == "um\ndois é\n".encode()
-    with pytest.raises(RuntimeError, match="no meio"), atomic_text_writer(path) as stream:
-        stream.write("outra coisa")
-        raise RuntimeError("no meio")
+    with pytest.raises(TypeError), atomic_text_writer(path) as stream:
+        stream.writelines(["outra coisa", 3])
     assert path.read_bytes() == "um\ndois é\n".encode()
     assert names(tmp_path) == ["linhas.txt"]
 
