@@ -125,7 +125,7 @@ def test_quotes_are_what_stands_in_the_passage(question: str, contents: list[str
         ("A piscina fecha às segundas-feiras [4].", ["citation"]),
         ("A piscina fecha às segundas-feiras [0].", ["citation"]),
         ("A piscina fecha às segundas-feiras.", ["uncited"]),
-        ("Quem falou das regras foi Carlos Benedetti [1].", ["name"]),
+        ("As regras são de Carlos Benedetti [1].", ["name"]),
         ("É permitido usar copos de vidro [1]. Cada apartamento não pode levar até três convidados por dia [1].", ["negation"]),
         ("A lua é feita de queijo francês muito curado [1].", ["unsupported"]),
         ("Veja [aqui](http://m.exemplo): a piscina fecha às segundas-feiras [1].", ["link"]),

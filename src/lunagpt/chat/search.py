@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from lunagpt.config import LunaConfig
 from lunagpt.errors import GenerationError
+
+_LEAST_RELEVANCE = 0.1
 
 
 @runtime_checkable
@@ -42,7 +45,7 @@ class Source:
             GenerationError: the engine gave something else.
         """
         if isinstance(self.retriever, Retriever):
-            found = self.retriever.retrieve(query)
+            found = self.retriever.retrieve(query, **_threshold(self.retriever))
             return [as_passage(item, number) for number, item in enumerate(found or (), 1)]
         text = self.retriever.augment_context(query)
         return [{"content": text}] if text and text.strip() else []
@@ -52,6 +55,18 @@ class Source:
         """How many documents it holds, if it says so."""
         store = getattr(self.retriever, "document_store", None)
         return len(store) if isinstance(store, Sized) else None
+
+
+def _threshold(retriever: Any) -> dict[str, float]:
+    """The least relevance to ask a `RAGSystem` for, unless its settings name one.
+
+    Its default is meant for passages that are pasted into a prompt. Here every passage is judged once more by
+    whether it answers, and one that uses other words than the question may still do so.
+    """
+    config = getattr(retriever, "config", None)
+    if not isinstance(config, LunaConfig) or "relevance_threshold" in config.rag.model_fields_set:
+        return {}
+    return {"threshold": _LEAST_RELEVANCE}
 
 
 def as_passage(item: Any, number: int) -> Mapping[str, Any]:

@@ -91,6 +91,10 @@ class Turn:
     answer: str = ""
     report: ChatReport = field(default_factory=ChatReport)
 
+    def is_stopped(self) -> bool:
+        """Whether the user has asked for the answer to stop."""
+        return self.cancel is not None and self.cancel.is_set()
+
 
 Stage = Callable[[Turn], Turn]
 
@@ -134,7 +138,7 @@ def retrieve(turn: Turn) -> Turn:
         if source.built_in and turn.intent is Intent.PERSONAL:
             continue
         found = source.search(turn.query)
-        turn.searched.append(Searched(source.place, source.documents, found))
+        turn.searched.append(Searched(source.place, source.documents, found, source.built_in))
         logger.debug("[buscar] %d trechos %s", len(found), source.place)
         if found and _has_answer(turn, source, found):
             turn.passages = found
@@ -262,7 +266,7 @@ def _listen(turn: Turn) -> Iterator[str]:
     started = time.perf_counter()
     pieces = _without_outer_space(turn.stream)
     try:
-        for piece in pieces if turn.gate is None else turn.gate.let_through(pieces):
+        for piece in pieces if turn.gate is None else turn.gate.let_through(pieces, turn.is_stopped):
             turn.answer += piece
             yield piece
     finally:

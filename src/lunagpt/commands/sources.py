@@ -30,7 +30,7 @@ def passages_text(report: ChatReport, *, answered: bool) -> str:
     """The passages of the last answer with title, page, relevance and text; what was quoted stands in «»."""
     if not answered:
         return texts.NO_ANSWER_YET
-    if report.query is None:
+    if report.grounding is None:
         return texts.NO_SOURCES
     blocks = [texts.SOURCES_QUERY.format(query=report.query)]
     if not report.passages:

@@ -41,7 +41,7 @@ class Candidate:
     Attributes:
         number: its row.
         features: what `candidate_features` tells about it.
-        similar: how much its most similar stored question equals the query, 0 to 1.
+        similar: how much its name or most similar stored question equals the query, 0 to 1.
     """
 
     number: int
@@ -140,7 +140,7 @@ class Encyclopedia:
             pairs = json.loads(questions)
             names = [title, *json.loads(aliases)]
             features = candidate_features(weights, names, text, pairs, score / best)
-            similar = max((_likeness(weights, question) for question, _ in pairs), default=0.0)
+            similar = max(_likeness(weights, known) for known in [*names, *(asked for asked, _ in pairs)])
             found.append(Candidate(number, features, similar))
         return sorted(found, key=lambda entry: -entry.relevance)
 
@@ -213,9 +213,9 @@ def candidate_features(
     return (part(body), named, sentence, whole, missing, share, alone, 1.0)
 
 
-def _likeness(weights: Mapping[str, float], question: str) -> float:
-    """How much a stored question equals a query: 1 for the same words, 0 for none in common."""
-    stored = set(query_tokens(question))
+def _likeness(weights: Mapping[str, float], known: str) -> float:
+    """How much a name or stored question equals a query: 1 for the same words, 0 for none in common."""
+    stored = set(query_tokens(known))
     common = stored & weights.keys()
     if not common:
         return 0.0

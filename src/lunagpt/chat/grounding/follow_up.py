@@ -21,6 +21,8 @@ _NO_FOLLOW_UP_WORDS = """
 ai voce vc tu voces dai contigo com voce a senhora o senhor ela luna eu a gente
 """
 _NO_FOLLOW_UP = frozenset(_NO_FOLLOW_UP_WORDS.split())
+# What `verify` puts before a quotation of the encyclopaedia if the documents had nothing.
+_PREFACE = re.compile(r"^Não encontrei isso [^:]{1,80}: ")
 _CITATION = re.compile(r"\s*\[\d+\]")
 _ARTICLES = frozenset(["o", "a", "os", "as", "um", "uma", "uns", "umas"])
 _PREPOSITIONS = {
@@ -132,7 +134,7 @@ def _previous_turn(
     for place in range(len(history) - 1, -1, -1):
         message = history[place]
         if message.get("role") == "assistant" and not answer:
-            answer = _CITATION.sub("", str(message.get("content", "")))
+            answer = _CITATION.sub("", _PREFACE.sub("", str(message.get("content", ""))))
         elif message.get("role") == "user":
             return str(message.get("content", "")), answer, history[:place]
     return None

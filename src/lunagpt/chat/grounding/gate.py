@@ -7,7 +7,7 @@ if it is the first of all, nothing has been shown, and `verify` puts another ans
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +42,18 @@ class Gate:
     citations: list[Citation] = field(default_factory=list)
     refused: bool = False
 
-    def let_through(self, pieces: Iterator[str]) -> Iterator[str]:
-        """The checked sentences of an answer that comes in pieces; ends at the first one that fails."""
+    def let_through(
+        self, pieces: Iterator[str], stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[str]:
+        """The checked sentences of an answer that comes in pieces; ends at the first one that fails.
+
+        Args:
+            pieces: the answer under way.
+            stopped: whether the user has stopped it; a sentence that is not complete then is left out.
+        """
         evidence = Evidence(self.passages, self.question)
         begun = False
-        for text in _sentences(pieces):
+        for text in _sentences(pieces, stopped):
             passed = self._judge(text, evidence)
             if passed is None:
                 return
@@ -86,7 +93,7 @@ class Gate:
                     self.citations.append(source)
 
 
-def _sentences(pieces: Iterator[str]) -> Iterator[str]:
+def _sentences(pieces: Iterator[str], stopped: Callable[[], bool]) -> Iterator[str]:
     """Whole sentences, each with the citations behind it, as soon as the next one has begun."""
     held = ""
     for piece in pieces:
@@ -94,7 +101,7 @@ def _sentences(pieces: Iterator[str]) -> Iterator[str]:
         while (cut := _first_end(held)) is not None:
             yield held[:cut].strip()
             held = held[cut:]
-    while held.strip():
+    while held.strip() and not stopped():
         cut = _first_end(held) or len(held)
         yield held[:cut].strip()
         held = held[cut:]

@@ -19,11 +19,13 @@ class Searched:
         name: as it stands after "em": "seus documentos", "na Enciclopédia Luna".
         documents: how many documents it holds; None if that is not known.
         passages: what the search gave, the most relevant first.
+        built_in: whether it is the encyclopaedia.
     """
 
     name: str
     documents: int | None
     passages: Sequence[Mapping[str, Any]]
+    built_in: bool = False
 
 
 def refusal_text(query: str, searched: Sequence[Searched]) -> str:
@@ -31,7 +33,8 @@ def refusal_text(query: str, searched: Sequence[Searched]) -> str:
     places = [_place(place) for place in searched]
     shown = query if len(query) <= _LONGEST_QUERY else query[: _LONGEST_QUERY - 1].rstrip() + "…"
     text = f"{NO_ANSWER} Procurei por “{shown.strip(' ?')}” {_listed(places)}."
-    nearest = next((place.passages[0] for place in searched if place.passages), None)
+    own = [place for place in searched if not place.built_in]
+    nearest = next((place.passages[0] for place in own or searched if place.passages), None)
     if nearest is not None and nearest.get("title"):
         page = f", p. {nearest['page']}" if nearest.get("page") else ""
         text += f" O que mais se aproxima é “{nearest['title']}”{page}."

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from lunagpt.chat.grounding.words import fold, words
+from lunagpt.chat.grounding.words import content_stems, fold, words
 
 
 class Intent(StrEnum):
@@ -37,7 +37,7 @@ _GREETING = re.compile(
 )
 # About Luna herself, or about the conversation so far.
 _ABOUT_LUNA = re.compile(
-    r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|sua?s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|opiniao|cor|comida|"
+    r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|s(?:eu|ua)s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|opiniao|cor|comida|"
     r"funcao|familia|limitac\w+|busca|respostas?|regras|fontes|base|modelo|treino|dados|capacidades?|aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
     r"te (?:chama|criou|fez|fizeram|criaram|chamo|amo|adoro|odeio|falei|disse|contei|pedi|perguntei)|"
     r"es (?:um|uma|a|o|real|human)\w*|luna|teu nome|teus?|tuas?|chama-te|chamas)\b"
@@ -91,7 +91,8 @@ _ASKS_ABOUT = re.compile(
 _SOCIAL_OPENERS = re.compile(
     r"^(?:(?:oi+|ola|opa|bom dia|boa tarde|boa noite|luna|por favor|por gentileza|tudo bem|hey)[\s,!.?]+)+"
 )
-_MOST_KEYWORDS = 7
+_MOST_KEYWORDS = 6
+_TOLD_SHARE = 0.6
 
 
 def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent:
@@ -111,6 +112,8 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     rest = body[about.end() :] if about is not None else body
     if _MEMORY.search(rest) or (_ABOUT_LUNA.search(rest) and not _mentions_only(rest)):
         return Intent.TALK
+    if _was_told(rest, history):
+        return Intent.TALK
     found = words(rest)
     personal = any(word.folded in _FIRST_PERSON for word in found)
     if _FEELINGS.search(rest) and not _ASKS.search(rest.rstrip(" ?!")):
@@ -129,6 +132,18 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     content = [word for word in found if not word.is_stop]
     loose = len(found) <= _MOST_KEYWORDS and content and not re.search(r"[.!,;]", rest.rstrip(" ."))
     return Intent.QUESTION if loose and not _has_verb_of_telling(rest) else Intent.TALK
+
+
+def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
+    """Whether a message asks for what the user has said before ("guarda a sala da prova" … "qual era a sala?")."""
+    asked = content_stems(message)
+    told = {
+        stem
+        for entry in history
+        if entry.get("role") == "user" and "?" not in entry["content"]
+        for stem in content_stems(entry["content"])
+    }
+    return bool(asked) and sum(stem in told for stem in asked) >= _TOLD_SHARE * len(asked)
 
 
 def _cites(history: Sequence[Mapping[str, str]]) -> bool:

@@ -1,0 +1,80 @@
+"""Talk goes to the model, questions on the world to the encyclopaedia."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.scripted_engine import ScriptedEngine
+
+from lunagpt.chat import LunaChat
+from lunagpt.chat.grounding import Intent, intent_of
+
+ROWS = [
+    json.loads(line)
+    for line in (Path(__file__).parents[1] / "data" / "talk_and_questions.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+TALK = [row for row in ROWS if row["kind"] == "conversa"]
+QUESTIONS = [row for row in ROWS if row["kind"] == "pergunta"]
+
+
+def looked_up(row: dict[str, Any]) -> bool:
+    chat = LunaChat(ScriptedEngine(lambda _messages: "conversa"), encyclopedia=True)
+    chat.model_reads_passages = False
+    answer = chat.send_message_with_history(row["message"], row["history"])
+    return answer != "conversa"
+
+
+def test_talk_is_not_hijacked() -> None:
+    """Dialogues that no rule was written for (the validation half), and the greetings everybody tries."""
+    assert len(TALK) >= 80
+    hijacked = [row["message"] for row in TALK if looked_up(row)]
+    assert len(hijacked) <= 0.05 * len(TALK), hijacked
+    assert not {row["message"] for row in TALK if row["domain"] == "extra"} & set(hijacked)
+
+
+def test_questions_on_the_world_are_looked_up() -> None:
+    """Questions that the encyclopaedia has never seen."""
+    assert len(QUESTIONS) >= 80
+    missed = [row["message"] for row in QUESTIONS if not looked_up(row)]
+    assert len(missed) <= 0.35 * len(QUESTIONS), missed
+    assert "Quem descobriu o Brasil?" not in missed
+
+
+@pytest.mark.parametrize(
+    ("message", "intent"),
+    [
+        ("Quem descobriu o Brasil?", Intent.QUESTION),
+        ("capital da frança", Intent.QUESTION),
+        ("Luna, quem foi Zumbi?", Intent.QUESTION),
+        ("me explica o que é inflação", Intent.QUESTION),
+        ("preço do ingresso", Intent.QUESTION),
+        ("Posso levar meu cachorro?", Intent.PERSONAL),
+        ("Minha filha tem 12 anos; ela entra na piscina?", Intent.PERSONAL),
+        ("Que horas abre hoje?", Intent.PERSONAL),
+        ("oi", Intent.TALK),
+        ("bom dia, Luna!", Intent.TALK),
+        ("qual é o seu nome?", Intent.TALK),
+        ("estou triste", Intent.TALK),
+        ("você gosta de samba?", Intent.TALK),
+        ("escreve um poema sobre o mar", Intent.TALK),
+        ("lembra do que eu te falei?", Intent.TALK),
+        ("kkkk", Intent.TALK),
+        ("...", Intent.TALK),
+        ("quero morrer", Intent.TALK),
+    ],
+)
+def test_what_a_message_wants(message: str, intent: Intent) -> None:
+    assert intent_of(message) is intent
+
+
+def test_loose_words_are_a_search_only_at_the_start_or_after_an_answer_with_citations() -> None:
+    asked = [{"role": "user", "content": "oi"}, {"role": "assistant", "content": "Qual prato?"}]
+    cited = [{"role": "user", "content": "capital da frança"}, {"role": "assistant", "content": "Paris [1]."}]
+    assert intent_of("lentilha") is Intent.QUESTION
+    assert intent_of("lentilha", asked) is Intent.TALK
+    assert intent_of("capital da itália", cited) is Intent.QUESTION
