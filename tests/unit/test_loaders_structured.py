@@ -195,7 +195,7 @@ def test_a_list_of_articles_under_a_name() -> None:
 )
 def test_any_json_is_read_or_has_no_text(value: object) -> None:
     try:
-        documents = read_all(value, "json")
+        documents = read_all(json.dumps(value), "json")
     except FileProblem as caught:
         problem = str(caught)
     else:

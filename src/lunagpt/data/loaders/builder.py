@@ -41,6 +41,10 @@ class TextBuilder:
         """Add a block; its line breaks are kept."""
         self._append(tidy_lines(clean_text(text)), "\n\n")
 
+    def clean_block(self, text: str) -> None:
+        """Like `block`, for text that `clean_text` has seen and that has no blanks at line ends."""
+        self._append(text, "\n\n")
+
     def line(self, text: str, indent: int = 0) -> None:
         """Add a line right under what came before (an item of a list, a row of a table)."""
         text = clean_line(text)

@@ -35,6 +35,8 @@ def clean_text(text: str) -> str:
             return text
     else:
         text = unicodedata.normalize("NFC", text)
+        if text.isprintable():  # without line breaks or unusual spaces
+            return _HIDDEN.sub("", text)
         text = _SPACES.sub(" ", text)
     return _HIDDEN.sub("", _NEWLINES.sub("\n", text))
 

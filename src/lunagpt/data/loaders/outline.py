@@ -15,7 +15,8 @@ from lunagpt.data.loaders.cleaning import clean_line, clean_text, tidy_lines
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem
 
-# A value is a text or labelled values in order; what is repeated has the same label each time.
+# A value is a text (cleaned, see `scalar_text`) or labelled values in order; what is repeated has the same
+# label each time.
 Node: TypeAlias = "str | list[tuple[str, Node]]"
 
 _LINE_CHARACTERS = 200
@@ -91,7 +92,7 @@ def label_text(key: str) -> str:
 def write_node(node: Node, builder: TextBuilder, level: int = 1) -> None:
     """Write a node: first its texts as lines, then what it contains, under headings of `level` and below."""
     if isinstance(node, str):
-        builder.block(node)
+        builder.clean_block(node)
         return
     write_lines(((label, value) for label, value in node if isinstance(value, str)), builder)
     inner = ((label, value) for label, value in node if isinstance(value, list))
@@ -115,12 +116,12 @@ def write_lines(pairs: Iterable[tuple[str, str]], builder: TextBuilder) -> None:
     for label, value in pairs:
         text = f"{label}: {value}" if label else value
         if len(value) <= _LINE_CHARACTERS and label:
-            lines.append(clean_line(text))
+            lines.append(clean_line(text) if "\n" in text else text)
             continue
-        builder.block("\n".join(lines))
-        builder.block(text)
+        builder.clean_block("\n".join(lines))
+        builder.clean_block(text)
         lines = []
-    builder.block("\n".join(lines))
+    builder.clean_block("\n".join(lines))
 
 
 def plain_value(value: Any, depth: int = 0) -> Any:

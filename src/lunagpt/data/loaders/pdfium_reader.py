@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pypdfium2
@@ -36,7 +37,8 @@ def read_with_pdfium(reading: Reading) -> RawPdf:
         raw.add_page(*_page(pdf, number), reading.limits)
     raw.bookmarks = list(_bookmarks(pdf))
     for key, name in (("Title", "title"), ("Author", "author"), ("CreationDate", "created")):
-        raw.properties[name] = pdf.get_metadata_value(key)
+        with suppress(UnicodeDecodeError):
+            raw.properties[name] = pdf.get_metadata_value(key)
     pdf.close()
     return raw
 
@@ -67,6 +69,9 @@ def _bookmarks(pdf: Any) -> Iterator[Bookmark]:
             return
         target = bookmark.get_dest()
         page = target.get_index() if target else None
-        title = clean_line(bookmark.get_title())
+        try:
+            title = clean_line(bookmark.get_title())
+        except UnicodeDecodeError:
+            continue
         if title and page is not None and page >= 0:
             yield Bookmark(title, bookmark.level + 1, page)

@@ -190,6 +190,11 @@ class _Page(HTMLParser):
         if not state.silent:
             self.blocks.text(data, state.link, verbatim=state.pre)
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """``<![`` starts a comment in HTML; the library expects sections of SGML and stumbles."""
+        end = self.rawdata.find(">", i)
+        return end + 1 if end >= 0 else -1
+
     def _close_implied(self, tag: str) -> None:
         if tag in _CLOSED_BY:
             closed, limits = _CLOSED_BY[tag]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _STRICT_WORD = "http://purl.oclc.org/ooxml/wordprocessingml/main"
 _COMPATIBILITY = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _SMALL_PART = 1 << 20
+# What broken zip files make the library raise.
+_ZIP_STUMBLES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 _READ_BYTES = 1 << 16
 _HEADING_NAME = re.compile(r"(?:heading|t[ií]tulo|cabe[cç]alho)\s*([1-9])\Z", re.IGNORECASE)
 _INVISIBLE_SIZE = 3  # half points
@@ -78,7 +81,7 @@ class _Parts:
         self._bytes_left = limits.zip_bytes
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        except _ZIP_STUMBLES as error:
             raise FileProblem(problems.NOT_DOCX) from error
         members = self._zip.infolist()
         if len(members) > limits.zip_entries:
@@ -95,15 +98,16 @@ class _Parts:
             member = self._zip.getinfo(name)
         except KeyError:
             return None
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
+            raise FileProblem(problems.NOT_DOCX)  # locked, or not made by a word processor
         try:
             text = self._unpack(member).decode("utf-8-sig")
             # The strict variant of the format differs in the names of its namespaces.
-            text = text.replace(_STRICT_WORD, _WORD[1:-1])
-            return parse_xml(text)
-        except (ParseError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            return parse_xml(text.replace(_STRICT_WORD, _WORD[1:-1]))
+        except FileProblem:  # a ValueError, as are others below
+            raise
+        except (*_ZIP_STUMBLES, ParseError) as error:
             raise FileProblem(problems.BROKEN.format(reason=f"a parte {name} não pôde ser lida")) from error
-        except (RuntimeError, NotImplementedError) as error:  # a password, or an unknown way of packing
-            raise FileProblem(problems.NOT_DOCX) from error
 
     def _unpack(self, member: zipfile.ZipInfo) -> bytes:
         """The bytes of a member; what its header promises is not believed."""

@@ -29,7 +29,7 @@ def main() -> None:
     sys.setrecursionlimit(1000)
     _send(answers, READY)
     limits = Limits(**json.loads(requests.readline()))
-    _limit_process(limits.memory_bytes)
+    limit_process(limits.memory_bytes)
     for line in requests:
         request = json.loads(line)
         _limit_cpu(limits.cpu_seconds)
@@ -60,7 +60,7 @@ def _send(stream: BinaryIO, message: dict[str, Any]) -> None:
     stream.flush()
 
 
-def _limit_process(memory_bytes: int) -> None:
+def limit_process(memory_bytes: int) -> None:
     """Bound this process: memory above what it has now, no core dumps, no writing to files."""
     try:
         import resource

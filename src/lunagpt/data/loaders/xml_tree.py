@@ -51,7 +51,7 @@ def read_xml(reading: Reading) -> list[Document]:
     try:
         root = parse_xml(text)
     except ParseError:
-        write_fragment(text, builder)
+        write_fragment(text.replace("<![CDATA[", "").replace("]]>", ""), builder)
         reading.notes.append(problems.REPAIRED)
     else:
         if local_name(root) == "html":
