@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from lunagpt.evaluation.results import Result, interval_of
+from lunagpt.evaluation.results import Result, interval_of, recompute
 
 
 def result(
@@ -25,6 +26,8 @@ def result(
 ) -> Result:
     """A result with these scores; its value and interval follow from them."""
     n = len(scores)
+    if predictions is None:
+        predictions = ["A" if score == 1 else "B" for score in scores]
     made = Result(
         task=task,
         title=title or task,
@@ -39,16 +42,14 @@ def result(
         per_item=[float(score) for score in scores],
         item_ids=[f"{task}-{i}" for i in range(n)],
         expected=list(expected) if expected is not None else ["A"] * n,
-        predictions=list(predictions) if predictions is not None else ["A" if s == 1 else "B" for s in scores],
+        predictions=list(predictions)
+        if predictions is not None
+        else ["A" if s == 1 else "B" for s in scores],
         weights=weights,
         value_is_mean=metric not in ("pearson", "macro_f1"),
         model=model,
         seconds=1.5,
     )
-    from dataclasses import replace
-
-    from lunagpt.evaluation.results import recompute
-
     low, high = interval_of(made)
     return replace(made, value=recompute(made, np.arange(n)), low=low, high=high)
 

@@ -5,6 +5,7 @@ Letters: B batch, T time, V vocabulary.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lunagpt.errors import LunaError
@@ -103,6 +104,9 @@ class TransformersReader:
         self.name: str = getattr(model.config, "name_or_path", "") or type(model).__name__
         self.vocab_size: int = model.config.vocab_size
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
+        # Newer versions of transformers call it "cache" and warn about the old name.
+        known = inspect.signature(model.forward).parameters
+        self._cache_name = "cache" if "cache" in known else "past_key_values"
         self._cache: Any = None
 
     @property
@@ -114,8 +118,9 @@ class TransformersReader:
         return self.step(ids)
 
     def step(self, ids: Tensor) -> Tensor:
-        output = self.model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
-        self._cache = output.past_key_values
+        given = {self._cache_name: self._cache}
+        output = self.model(input_ids=ids, use_cache=True, logits_to_keep=1, **given)
+        self._cache = output[self._cache_name]
         scores: Tensor = output.logits[:, -1]
         return scores
 

@@ -17,6 +17,7 @@ from lunagpt.reporting.wording import count, listing, number, percent
 _UNIT = Scale(0.0, 1.0, lambda value: number(value, 1), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 _MOST_QUESTIONS = 60  # in the chart; the worst ones
 _MOST_PAIRS = 10
+_OPEN_GAPS = 5
 _LENGTH_BINS = 24
 
 
@@ -84,14 +85,14 @@ def _questions(analysis: Analysis) -> Html:
         parts.append(paragraph(f"O gráfico deixa de fora as {rest} de maior relevância.", class_="soft"))
     if analysis.gaps:
         parts.append(element("h3", "Lacunas e os trechos mais próximos"))
-    for gap in analysis.gaps:
+    for i, gap in enumerate(analysis.gaps):
         nearest = [
             join((element("b", wording.place(p)), f" ({number(p.score)}): ", wording.quote(p)))
             for p in gap.passages
         ]
         content = items(nearest) if nearest else paragraph("Nenhum trecho tem as palavras da pergunta.")
         title = element("summary", f"{gap.query} (relevância {number(gap.relevance)})")
-        parts.append(element("details", title, content))
+        parts.append(element("details", title, content, open=i < _OPEN_GAPS))
     return section("Perguntas de referência", *parts)
 
 

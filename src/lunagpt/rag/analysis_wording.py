@@ -28,15 +28,15 @@ RETRIEVAL_NOTE = (
 )
 GEOMETRY_NOTE = (
     "O cosseno médio entre trechos ao acaso diz se os vetores usam o espaço todo (perto de 0) ou apontam "
-    "para o mesmo lado (perto de 1). Há modelos que ficam entre 0,7 e 0,9 por construção: compare só bases do "
-    "mesmo modelo."
+    "para o mesmo lado (perto de 1). Há modelos que ficam entre 0,7 e 0,9 por construção: compare só bases "
+    "do mesmo modelo."
 )
 
 
 def summary(analysis: Analysis) -> str:
     """The base in two or three sentences."""
     sentences = [
-        f"A base tem {count(analysis.documents, 'documento', 'documentos')} em "
+        f"A base tem {count(analysis.documents, 'documento', 'documentos')}, em "
         f"{count(analysis.passages, 'trecho', 'trechos')}"
     ]
     topics = [topic.label for topic in analysis.topics[:_MAIN_TOPICS]]
