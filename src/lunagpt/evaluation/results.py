@@ -44,10 +44,14 @@ METRIC_TITLES = {
     "recall_at_1": "acerto em 1º",
     "recall_at_10": "acerto em 10",
     "bits_per_byte": "bits por byte",
+    "perplexity": "perplexidade",
+    "relevance": "relevância",
+    "consistency": "coerência",
+    "fluency": "fluência",
 }
-LOWER_IS_BETTER = frozenset({"bits_per_byte"})
+LOWER_IS_BETTER = frozenset({"bits_per_byte", "perplexity"})
 #: Metrics that are shares from 0 to 1, shown as percentages.
-PERCENTAGES = frozenset(METRIC_TITLES) - {"pearson", "mrr", "bits_per_byte"}
+PERCENTAGES = frozenset(METRIC_TITLES) - {"pearson", "mrr", "bits_per_byte", "perplexity"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,20 @@ from pydantic import Field, model_validator
 from lunagpt.config.reading import read_settings
 from lunagpt.config.section import Section
 from lunagpt.errors import ConfigError, EvaluationError
-from lunagpt.evaluation.results import METRIC_TITLES
 
 Row = Mapping[str, Any]
 Method = Literal["choice", "fill", "probe", "similarity", "retrieval", "generate", "text"]
+
+#: What each method can measure.
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "choice": ("accuracy", "macro_f1", "mass"),
+    "fill": ("accuracy", "macro_f1"),
+    "probe": ("accuracy", "macro_f1"),
+    "similarity": ("pearson",),
+    "retrieval": ("mrr", "recall_at_1", "recall_at_10"),
+    "generate": ("f1", "exact_match", "answerable"),
+    "text": ("bits_per_byte",),
+}
 
 # Fields that change what a model sees or how its answer is read.
 _OF_PROMPT = (
@@ -88,9 +98,10 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Task:
-        unknown = [name for name in self.metrics if name not in METRIC_TITLES]
+        known = METRICS[self.method]
+        unknown = [name for name in self.metrics if name not in known]
         if unknown:
-            raise ValueError(f"métrica desconhecida: {', '.join(unknown)}; há: {', '.join(METRIC_TITLES)}")
+            raise ValueError(f"{self.method} não dá {', '.join(unknown)}; dá: {', '.join(known)}")
         if self.file is None and self.kind is None:
             raise ValueError("a tarefa precisa de file (nome do arquivo) ou de kind (valor da coluna task)")
         if self.normalize == "neutral" and not self.neutral:
@@ -122,6 +133,10 @@ class Task(Section):
         return ItemText("\n".join(parts), expected_text(row))
 
 
+# Columns of which a row may have none.
+_USUAL = {"context": "", "question": ""}
+
+
 def expected_text(row: Row) -> str:
     """The right answer of a row as text."""
     answer = row.get("answer")
@@ -147,7 +162,7 @@ def render(template: str, row: Row, **more: str) -> str:
     options = "\n".join(f"{letter(i)}) {choice}" for i, choice in enumerate(row.get("choices") or []))
     values = {key: "" if value is None else value for key, value in row.items()}
     try:
-        return template.format_map({"options": options, **values, **more}).lstrip("\n")
+        return template.format_map({**_USUAL, "options": options, **values, **more}).lstrip("\n")
     except (KeyError, IndexError, ValueError) as error:
         raise EvaluationError(
             f"O texto da tarefa pede a coluna {error}, que a linha {row.get('id', '?')} não tem. "
