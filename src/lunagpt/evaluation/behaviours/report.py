@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from lunagpt.evaluation.statistics import wilson_interval
 
+#: Whether each judged answer of a scenario passed.
+Verdicts = tuple[bool, ...]
 #: Version of the JSON form.
 FORMAT = "lunagpt-behaviours-1"
 #: Faults that are counted over every generated answer, and what not having them is called.
@@ -49,9 +51,14 @@ class Transcript:
     turns: tuple[JudgedTurn, ...]
 
     @property
+    def verdicts(self) -> Verdicts:
+        """For each judged answer whether it is without problems."""
+        return tuple(not turn.problems for turn in self.turns if turn.problems is not None)
+
+    @property
     def passed(self) -> bool:
         """Whether every judged answer is without problems."""
-        return not any(turn.problems for turn in self.turns)
+        return all(self.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,9 @@ class SkillRate:
     Attributes:
         value: passed / n; `low` and `high`: its 95 % Wilson interval.
         trivial: best rate of an answerer that understands nothing, on the same scenarios.
+        answers_passed, answers: the same counted by judged answers instead of scenarios, which tells weak
+            models apart; None where scenarios are not what is counted.
+        answers_trivial: best rate of answers of an answerer that understands nothing.
     """
 
     skill: str
@@ -71,6 +81,9 @@ class SkillRate:
     low: float
     high: float
     trivial: float
+    answers_passed: int = 0
+    answers: int = 0
+    answers_trivial: float = 0.0
 
     @property
     def above_trivial(self) -> bool:
@@ -87,7 +100,7 @@ class BehaviourReport:
         suite: name of the suite.
         titles: title of each skill.
         transcripts: one per scenario, in the order played.
-        trivial: for each trivial answerer, the ids of the scenarios it passes.
+        trivial: for each trivial answerer, its verdicts on each scenario by id (see `Transcript.verdicts`).
         seconds: wall time of the run.
     """
 
@@ -95,7 +108,7 @@ class BehaviourReport:
     suite: str
     titles: Mapping[str, str]
     transcripts: tuple[Transcript, ...]
-    trivial: Mapping[str, frozenset[str]]
+    trivial: Mapping[str, Mapping[str, Verdicts]]
     seconds: float
 
     @property
@@ -146,26 +159,30 @@ class BehaviourReport:
             "overall": _rate_dict(self.overall),
             "skills": [_rate_dict(rate) for rate in self.rates],
             "form": [_rate_dict(rate) for rate in self.form],
-            "trivial": {name: len(ids & self._ids()) for name, ids in self.trivial.items()},
+            "trivial": {
+                name: sum(all(verdicts[entry.id]) for entry in self.transcripts)
+                for name, verdicts in self.trivial.items()
+            },
             "transcripts": [_transcript_dict(transcript) for transcript in self.transcripts],
         }
 
     def to_markdown(self) -> str:
         """The rates as tables in Portuguese."""
+        rates = (*self.rates, self.overall)
         lines = [
             f"## Comportamentos: {self.model}",
             "",
-            "Cada cenário é uma conversa com roteiro; passa quem cumpre todas as verificações. IC: intervalo "
-            "de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não entendem nada "
-            "(repetir a pergunta, sempre recusar…).",
+            "Cada cenário é uma conversa com roteiro; passa quem acerta todas as respostas verificadas. "
+            "IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não entendem "
+            "nada (repetir a pergunta, sempre recusar…).",
             "",
-            "| habilidade | passou | taxa | IC | trivial |",
-            "|---|---:|---:|---:|---:|",
-            *(_row(rate) for rate in (*self.rates, self.overall)),
+            "| habilidade | cenários | taxa | IC | trivial | respostas | trivial |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+            *(f"{_row(rate)} {_percent(rate.trivial)} | {_answers(rate)} |" for rate in rates),
             "",
             "| em toda resposta do modelo | sim | taxa | IC |",
             "|---|---:|---:|---:|",
-            *(_row(rate).rsplit(" | ", 1)[0] + " |" for rate in self.form),
+            *map(_row, self.form),
         ]
         return "\n".join(lines) + "\n"
 
@@ -183,16 +200,27 @@ class BehaviourReport:
                 parts.extend(f"- ✗ {problem}" for problem in turn.problems or ())
         return "\n\n".join(parts) + "\n"
 
-    def _ids(self) -> frozenset[str]:
-        return frozenset(transcript.id for transcript in self.transcripts)
-
     def _rate(self, skill: str, title: str, transcripts: Iterable[Transcript]) -> SkillRate:
         entries = list(transcripts)
-        ids = frozenset(entry.id for entry in entries)
         passed = sum(entry.passed for entry in entries)
         low, high = _interval(passed, len(entries))
-        trivial = max((_share(len(found & ids), len(ids)) for found in self.trivial.values()), default=0.0)
-        return SkillRate(skill, title, passed, len(entries), _share(passed, len(entries)), low, high, trivial)
+        verdicts = [verdict for entry in entries for verdict in entry.verdicts]
+        others = [[found[entry.id] for entry in entries] for found in self.trivial.values()]
+        return SkillRate(
+            skill,
+            title,
+            passed,
+            len(entries),
+            _share(passed, len(entries)),
+            low,
+            high,
+            trivial=max((_share(sum(map(all, found)), len(found)) for found in others), default=0.0),
+            answers_passed=sum(verdicts),
+            answers=len(verdicts),
+            answers_trivial=max(
+                (_share(sum(map(sum, found)), len(verdicts)) for found in others), default=0.0
+            ),
+        )
 
 
 def _interval(passed: int, n: int) -> tuple[float, float]:
@@ -205,14 +233,7 @@ def _share(part: int, whole: int) -> float:
 
 def _rate_dict(rate: SkillRate) -> dict[str, Any]:
     return {
-        "skill": rate.skill,
-        "title": rate.title,
-        "passed": rate.passed,
-        "n": rate.n,
-        "value": round(rate.value, 4),
-        "low": round(rate.low, 4),
-        "high": round(rate.high, 4),
-        "trivial": round(rate.trivial, 4),
+        name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(rate).items()
     }
 
 
@@ -236,14 +257,13 @@ def _transcript_dict(transcript: Transcript) -> dict[str, Any]:
 
 
 def _row(rate: SkillRate) -> str:
-    cells = [
-        rate.title,
-        f"{rate.passed} de {rate.n}",
-        _percent(rate.value),
-        f"{_percent(rate.low)} a {_percent(rate.high)}",
-        _percent(rate.trivial),
-    ]
-    return "| " + " | ".join(cells) + " |"
+    interval = f"{_percent(rate.low)} a {_percent(rate.high)}"
+    return f"| {rate.title} | {rate.passed} de {rate.n} | {_percent(rate.value)} | {interval} |"
+
+
+def _answers(rate: SkillRate) -> str:
+    share = _percent(_share(rate.answers_passed, rate.answers))
+    return f"{rate.answers_passed} de {rate.answers} ({share}) | {_percent(rate.answers_trivial)}"
 
 
 def _percent(share: float) -> str:

@@ -15,7 +15,7 @@ from lunagpt.evaluation.behaviours.answer import Answer
 from lunagpt.evaluation.behaviours.checks import problems
 from lunagpt.evaluation.behaviours.conditions_of_text import echoes, language
 from lunagpt.evaluation.behaviours.repetition import goes_in_circles
-from lunagpt.evaluation.behaviours.report import BehaviourReport, JudgedTurn, Transcript
+from lunagpt.evaluation.behaviours.report import BehaviourReport, JudgedTurn, Transcript, Verdicts
 from lunagpt.evaluation.behaviours.scenario import Scenario, ScriptTurn, Skill, builtin_skills, load_skills
 from lunagpt.evaluation.behaviours.trivial import TRIVIAL_ENGINES
 from lunagpt.generation import SamplingParams
@@ -83,7 +83,7 @@ def run_behaviours(
         suite=suite if isinstance(suite, str) and suite == SUITE else "própria",
         titles={skill.name: skill.title for skill in loaded},
         transcripts=tuple(transcripts),
-        trivial=trivial_passes(loaded),
+        trivial=trivial_verdicts(loaded),
         seconds=time.perf_counter() - started,
     )
 
@@ -147,20 +147,20 @@ def faults_of_form(answer: Answer, other_language: bool = False) -> list[tuple[s
     return faults
 
 
-def trivial_passes(skills: tuple[Skill, ...]) -> dict[str, frozenset[str]]:
-    """For each trivial answerer, the ids of the scenarios it passes."""
-    return _builtin_trivial_passes() if skills is builtin_skills() else _trivial_passes(skills)
+def trivial_verdicts(skills: tuple[Skill, ...]) -> dict[str, dict[str, Verdicts]]:
+    """For each trivial answerer, its verdicts on every scenario by id."""
+    return _builtin_trivial_verdicts() if skills is builtin_skills() else _trivial_verdicts(skills)
 
 
 @lru_cache(maxsize=1)
-def _builtin_trivial_passes() -> dict[str, frozenset[str]]:
-    return _trivial_passes(builtin_skills())
+def _builtin_trivial_verdicts() -> dict[str, dict[str, Verdicts]]:
+    return _trivial_verdicts(builtin_skills())
 
 
-def _trivial_passes(skills: tuple[Skill, ...]) -> dict[str, frozenset[str]]:
+def _trivial_verdicts(skills: tuple[Skill, ...]) -> dict[str, dict[str, Verdicts]]:
     scenarios = [scenario for skill in skills for scenario in skill.scenarios]
     return {
-        engine.name: frozenset(entry.id for entry in scenarios if play(entry, _speaker(engine, 0)).passed)
+        engine.name: {entry.id: play(entry, _speaker(engine, 0)).verdicts for entry in scenarios}
         for engine in TRIVIAL_ENGINES
     }
 
