@@ -1,0 +1,303 @@
+"""Answers from passages: right, cited, and refused where the passages have no answer.
+
+    python benchmarks/grounded.py --data-root PASTA [--limit 300] [--model luna-nano ...] [--model-limit 30]
+
+Peers in the same run: the first sentence of the passages, and the sentence with the highest BM25 score against the
+question, both of which always answer. A model is measured twice: alone (its answer to the prompt with passages, as it
+is) and in the whole chain (checked, else quoted, else refused). Evaluation sets are read, never tuned on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import random
+import re
+import statistics
+import string
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from machine import describe_machine, write_table
+
+from lunagpt.chat import LunaChat
+from lunagpt.chat.grounding import check_answer, extractive_answer
+from lunagpt.chat.grounding.check import is_refusal
+from lunagpt.chat.grounding.words import content_stems
+from lunagpt.commands.numbers import decimal
+from lunagpt.data.grounding_format import format_evidence
+from lunagpt.data.sentences import split_sentences
+from lunagpt.engines import Engine, LunaEngine
+from lunagpt.generation import SamplingParams
+
+RESULTS = Path(__file__).parent / "results" / "grounded.md"
+_ARTICLES = re.compile(r"\b(?:o|a|os|as|um|uma|uns|umas)\b")
+_CITATIONS = re.compile(r"\s*\[\d+\]")
+_FACTS = ("figure", "date", "time", "name")
+_BM25_K1, _BM25_B = 1.2, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question over passages; no answers: the passages do not have one.
+
+    Attributes:
+        gold: numbers of the passages that carry the answer, from 1; empty if that is not told.
+    """
+
+    question: str
+    passages: list[dict[str, Any]]
+    answers: list[str]
+    gold: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a system says: the text shown, the words to compare with the reference, the passages cited."""
+
+    text: str
+    words: str
+    cited: tuple[int, ...]
+    refused: bool
+
+
+System = Callable[[Item], Reply]
+REFUSAL = Reply("", "", (), True)
+
+
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as stream:
+        yield from map(json.loads, stream)
+
+
+def comprehension(path: Path) -> list[Item]:
+    """One passage each; `answerable` false means that it has no answer."""
+    items = []
+    for row in rows_of(path):
+        answers = row.get("answers") or ([row["answer"]] if row.get("answer") else [])
+        if row.get("answerable") is False:
+            answers = []
+        passage = {"title": row.get("title") or "", "content": row["context"]}
+        items.append(Item(row["question"], [passage], answers, frozenset({1}) if answers else frozenset()))
+    return items
+
+
+def own_documents(path: Path) -> list[Item]:
+    """The held-out rows of our own documents, first questions only."""
+    items = []
+    for row in rows_of(path):
+        if row["split"] != "valid":
+            continue
+        answers = [_CITATIONS.sub("", row["messages"][1]["content"])] if row["answerable"] else []
+        places = {document["id"]: number for number, document in enumerate(row["documents"], 1)}
+        gold = frozenset(places[support["id"]] for support in row["support"]) if answers else frozenset()
+        items.append(Item(row["messages"][0]["content"], row["documents"], answers, gold))
+    return items
+
+
+def normalised(text: str) -> list[str]:
+    """Words for comparison: lower case, no punctuation, no articles (as SQuAD does it, for Portuguese)."""
+    text = text.lower().translate(str.maketrans("", "", string.punctuation + "“”‘’«»"))
+    return _ARTICLES.sub(" ", text).split()
+
+
+def exact(reply: str, answers: Sequence[str]) -> float:
+    return float(any(normalised(reply) == normalised(answer) for answer in answers))
+
+
+def f1(reply: str, answers: Sequence[str]) -> float:
+    """Highest harmonic mean of precision and recall of words over the reference answers."""
+    best = 0.0
+    given = normalised(reply)
+    for answer in answers:
+        wanted = normalised(answer)
+        common = sum((Counter(given) & Counter(wanted)).values())
+        if common:
+            precision, recall = common / len(given), common / len(wanted)
+            best = max(best, 2 * precision * recall / (precision + recall))
+    return best
+
+
+def first_sentence(item: Item) -> Reply:
+    content = item.passages[0]["content"]
+    start, end = split_sentences(content)[0]
+    return Reply(content[start:end], content[start:end], (1,), False)
+
+
+def best_bm25_sentence(item: Item) -> Reply:
+    """The sentence with the highest BM25 score; the sentences of all passages are the collection."""
+    sentences = [
+        (number, passage["content"][start:end])
+        for number, passage in enumerate(item.passages, 1)
+        for start, end in split_sentences(passage["content"])
+    ]
+    bags = [Counter(content_stems(text)) for _, text in sentences]
+    mean = statistics.fmean(sum(bag.values()) for bag in bags) or 1.0
+    asked = set(content_stems(item.question))
+    having = {stem: sum(stem in bag for bag in bags) for stem in asked}
+
+    def score(bag: Counter[str]) -> float:
+        length = _BM25_K1 * (1 - _BM25_B + _BM25_B * sum(bag.values()) / mean)
+        return sum(
+            math.log(1 + (len(bags) - having[stem] + 0.5) / (having[stem] + 0.5))
+            * bag[stem]
+            * (_BM25_K1 + 1)
+            / (bag[stem] + length)
+            for stem in asked
+            if bag[stem]
+        )
+
+    number, text = sentences[max(range(len(bags)), key=lambda place: score(bags[place]))]
+    return Reply(text, text, (number,), False)
+
+
+def extractive(*, short: bool, always: bool = False) -> System:
+    """The quotation, or the few words in it where some stand out (`short`)."""
+
+    def answer(item: Item) -> Reply:
+        found = extractive_answer(item.question, item.passages, threshold=0.0 if always else None)
+        if found is None:
+            return REFUSAL
+        quote = found.citations[0].quote
+        cited = tuple(citation.number for citation in found.citations)
+        return Reply(found.text, (found.span or quote) if short else quote, cited, False)
+
+    return answer
+
+
+def model_alone(engine: Engine, params: SamplingParams) -> System:
+    """What the model says to the prompt with the passages."""
+
+    def answer(item: Item) -> Reply:
+        content = format_evidence([_plain(passage) for passage in item.passages], item.question)
+        text = "".join(engine.stream([{"role": "user", "content": content}], params)).strip()
+        cited = tuple(dict.fromkeys(int(number) for number in re.findall(r"\[(\d+)\]", text)))
+        return Reply(text, _CITATIONS.sub("", text), cited, not text or is_refusal(text))
+
+    return answer
+
+
+def whole_chain(engine: Engine, params: SamplingParams) -> System:
+    """The model's answer if it stands the checks, else the quotation, else the refusal."""
+
+    class Given:
+        def __init__(self, passages: list[dict[str, Any]]) -> None:
+            self._passages = passages
+
+        def retrieve(self, query: str) -> list[dict[str, Any]]:
+            return self._passages
+
+    def answer(item: Item) -> Reply:
+        chat = LunaChat(engine, params=params)
+        chat.model_reads_passages = True
+        text = chat.send_message_with_custom_rag(item.question, Given([_plain(p) for p in item.passages]))
+        cited = tuple(citation.number for citation in chat.report.citations)
+        return Reply(text, _CITATIONS.sub("", text).strip("“” "), cited, chat.report.grounding == "refusal")
+
+    return answer
+
+
+def _plain(passage: dict[str, Any]) -> dict[str, Any]:
+    """Without the row's own numbers: passages are numbered in their order."""
+    return {"title": passage.get("title") or "", "content": passage["content"]}
+
+
+def measure(system: System, items: Sequence[Item]) -> list[str]:
+    """A row of the table: EM, F1, answered, refused, citations right, with invented facts, seconds each."""
+    em, word_f1, answered, refused, cited, invented = [], [], [], [], [], []
+    began = time.process_time()
+    for item in items:
+        reply = system(item)
+        if item.answers:
+            em.append(0.0 if reply.refused else exact(reply.words, item.answers))
+            word_f1.append(0.0 if reply.refused else f1(reply.words, item.answers))
+            answered.append(float(not reply.refused))
+            if not reply.refused and item.gold:
+                cited.append(float(bool(reply.cited) and set(reply.cited) <= item.gold))
+        else:
+            refused.append(float(reply.refused))
+        if not reply.refused:
+            problems = check_answer(reply.text, item.passages, question=item.question)
+            invented.append(float(any(problem.kind in _FACTS for problem in problems)))
+    seconds = (time.process_time() - began) / max(1, len(items))
+    columns: Iterable[list[float]] = (em, word_f1, answered, refused, cited, invented)
+    return [*(percent(column) for column in columns), decimal(round(seconds * 1000, 1))]
+
+
+def percent(values: Sequence[float]) -> str:
+    return decimal(round(100 * statistics.fmean(values), 1)) if values else ""
+
+
+def sampled(items: list[Item], limit: int, seed: int) -> list[Item]:
+    """At most `limit` items, always the same ones."""
+    return random.Random(seed).sample(items, limit) if len(items) > limit else items
+
+
+def open_engine(name: str) -> Engine:
+    from lunagpt import LunaModel
+    from lunagpt.commands.opening import model_folder
+
+    return LunaEngine(LunaModel.from_pretrained(model_folder(Path(name))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--limit", type=int, default=300, help="perguntas por conjunto")
+    parser.add_argument("--model", action="append", default=[], help="nome ou pasta; pode ser repetida")
+    parser.add_argument("--model-limit", type=int, default=30, help="perguntas por conjunto para os modelos")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    data = arguments.data_root
+    sets = {
+        "squad_pt_dev": comprehension(data / "eval/squad_pt_dev.jsonl.gz"),
+        "faquad_dev": comprehension(data / "eval/faquad_dev.jsonl.gz"),
+        "pira_test": comprehension(data / "eval/pira_test.jsonl.gz"),
+        "documentos (valid)": own_documents(data / "luna/documentos.jsonl"),
+    }
+    systems: dict[str, System] = {
+        "primeira frase": first_sentence,
+        "melhor frase por BM25": best_bm25_sentence,
+        "Luna, frase citada": extractive(short=False),
+        "Luna, palavras na frase": extractive(short=True),
+        "Luna, palavras na frase, sem recusar": extractive(short=True, always=True),
+    }
+    params = SamplingParams(temperature=0.0, max_new_tokens=60)
+    engines = {name: open_engine(name) for name in arguments.model}
+    lines = [
+        f"At most {arguments.limit} questions of each set, {arguments.model_limit} for models; seed "
+        f"{arguments.seed}. {describe_machine()}.",
+        "",
+        "EM and F1 over the answerable questions, a refusal counts 0; all in per cent. ms: CPU time per question.",
+        "",
+        "| set | n (answerable) | system | EM | F1 | answered | unanswerable refused | citation right "
+        "| with a figure or name not in evidence | ms |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, items in sets.items():
+        chosen = sampled(items, arguments.limit, arguments.seed)
+        for title, system in systems.items():
+            lines.append(row(name, chosen, title, system))
+        few = sampled(items, arguments.model_limit, arguments.seed)
+        for model, engine in engines.items():
+            lines.append(row(name, few, f"{model}, sozinha", model_alone(engine, params)))
+            lines.append(row(name, few, f"{model}, com conferência", whole_chain(engine, params)))
+            lines.append(row(name, few, "Luna, frase citada (as mesmas)", extractive(short=False)))
+    write_table(arguments.output, "Answers from passages", lines)
+
+
+def row(name: str, items: Sequence[Item], title: str, system: System) -> str:
+    count = f"{len(items)} ({sum(bool(item.answers) for item in items)})"
+    return "| " + " | ".join([name, count, title, *measure(system, items)]) + " |"
+
+
+if __name__ == "__main__":
+    main()
