@@ -129,8 +129,10 @@ def _vocabulary(terms: list[list[tuple[str, str]]]) -> dict[str, int]:
     frequency = Counter(s for passage in terms for s in {s for s, _ in passage})
     least = 1 if len(terms) < 20 else 2
     most = max(least, 0.5 * len(terms)) if len(terms) >= 10 else len(terms)
-    kept = [s for s, n in frequency.most_common() if least <= n <= most][:_VOCABULARY]
-    return {s: i for i, s in enumerate(kept)}
+    common = frequency.most_common()
+    # Where all passages say the same, their words are all there is to go by.
+    kept = [s for s, n in common if least <= n <= most] or [s for s, n in common if n >= least]
+    return {s: i for i, s in enumerate(kept[:_VOCABULARY])}
 
 
 class _TfIdf:
