@@ -262,12 +262,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
     """
+    program = "python -m lunagpt.cli" if Path(sys.argv[0]).name == "cli.py" else "luna"
+    return run(app, program, arguments)
+
+
+def run(application: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line with help, mistakes and failures in Portuguese; see `main`.
+
+    Args:
+        application: the commands.
+        program: what the user typed to start it.
+        arguments: those of the process if None.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # odd bytes and characters must not end the program
             stream.reconfigure(errors="replace")
     try:
-        code = _run(arguments)
+        code = _run(application, program, arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever was reading has left; the interpreter's own flush at the end must not complain about it.
@@ -277,9 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(arguments: list[str]) -> int:
-    program = "python -m lunagpt.cli" if Path(sys.argv[0]).name == "cli.py" else "luna"
-    command = typer.main.get_command(app)
+def _run(application: typer.Typer, program: str, arguments: list[str]) -> int:
+    command = typer.main.get_command(application)
     try:
         # Not `command.main`: it would answer Ctrl-C, broken pipes and mistakes in its own way, in English.
         with command.make_context(program, arguments) as context:

@@ -232,6 +232,8 @@ ENGLISH = re.compile(
         ["tokenizer", "--help"],
         ["tokenizer", "train", "--help"],
         ["info", "--help"],
+        ["index", "--help"],
+        ["ask", "--help"],
     ],
 )
 def test_help_is_portuguese_and_fits_the_screen(

@@ -1,0 +1,39 @@
+"""`python -m lunagpt.utils.index_documents --dir PASTA --output BASE`: the same as `luna index`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lunagpt.commands import options, texts
+from lunagpt.commands.usage import LunaCommand
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(cls=LunaCommand, help=texts.INDEX_HELP)
+def index_documents(
+    folder: Annotated[Path, typer.Option("--dir", metavar="PASTA", help=texts.DOCUMENTS)],
+    output: options.BaseOutputOption = options.DEFAULT_BASE_FOLDER,
+    file_types: options.FileTypesOption = None,
+    no_vectors: options.NoVectorsOption = False,
+    config: options.ConfigOption = None,
+) -> int:
+    from lunagpt.commands.index import run_index
+
+    return run_index(folder, output, file_types=file_types, vectors=not no_vectors, config=config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program; returns its exit code (see `cli.main`)."""
+    from lunagpt.cli import run
+
+    return run(app, "python -m lunagpt.utils.index_documents", arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
