@@ -17,7 +17,8 @@ from lunagpt.evaluation.word_runs import RunIndex, WordHasher, run_hashes, texts
 
 TEXT = (
     "O vapor saiu de Corumbá na madrugada de domingo com doze passageiros e uma carga de farinha que "
-    "ninguém quis assinar; subiu o rio sem pressa, parando em cada porto para trocar notícias por galinhas e limões."
+    "ninguém quis assinar; subiu o rio sem pressa, parando em cada porto para trocar notícias "
+    "por galinhas e limões."
 )
 WORDS = TEXT.split()
 

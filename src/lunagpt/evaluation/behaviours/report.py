@@ -173,8 +173,8 @@ class BehaviourReport:
             f"## Comportamentos: {self.model}",
             "",
             "Cada cenário é uma conversa com roteiro; passa quem acerta todas as respostas verificadas. "
-            "IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não entendem "
-            "nada (repetir a pergunta, sempre recusar…).",
+            "IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não "
+            "entendem nada (repetir a pergunta, sempre recusar…).",
             "",
             "| habilidade | cenários | taxa | IC | trivial | respostas | trivial |",
             "|---|---:|---:|---:|---:|---:|---:|",
