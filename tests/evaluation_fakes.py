@@ -12,7 +12,7 @@ from lunagpt.evaluation.language_models import LogLikelihood
 
 
 class FakeModel:
-    """Scores a continuation with `nats(context, continuation)`, one token a byte; writes `reply(message, seed)`.
+    """Scores with `nats(context, continuation)`, one token a byte; writes `reply(message, seed)`.
 
     Attributes:
         asked: the last message of every dialogue it answered.

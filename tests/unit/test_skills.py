@@ -1,4 +1,4 @@
-"""Skills: known models get their known values; variety without worth gets nothing, nor worth without variety."""
+"""Skills: known models get their known values; variety without worth gets nothing."""
 
 from __future__ import annotations
 
