@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 RANDOM = "aleatorio"  # the name that stands for a model without training
 _RANDOM_SEED = 0
+_WIDTH = 100
 
 
 def run_compare(
@@ -70,8 +73,10 @@ def run_compare(
         )
     finally:
         progress.finish()
-    print("\n\n".join([*summary(comparison), *hollow_wins(comparison), *comparison.notices]))
-    print("\n" + texts.COMPARE_WRITTEN.format(path=_write(comparator, comparison, output)))
+    width = min(_WIDTH, shutil.get_terminal_size().columns)
+    for sentence in (*summary(comparison), *hollow_wins(comparison), *comparison.notices):
+        print(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False) + "\n")
+    print(texts.COMPARE_WRITTEN.format(path=_write(comparator, comparison, output)))
     return 0
 
 
