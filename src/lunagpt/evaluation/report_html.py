@@ -127,8 +127,7 @@ def _duel(comparison: Comparison, other: int) -> Html:
         right=(1, 2, 3),
         caption=f"{second} menos {first}",
     )
-    method = paragraph(findings.METHOD, class_="soft")
-    return section(f"{second} contra {first}", *parts, numbers, method)
+    return section(f"{second} contra {first}", *parts, numbers)
 
 
 def _radar(comparison: Comparison) -> Html:
@@ -191,4 +190,6 @@ def _making(comparison: Comparison) -> Html:
             "summary", f"Resumos SHA-256 dos prompts ({count(len(prompts), 'tarefa', 'tarefas')})"
         )
         parts.append(element("details", title, pairs(prompts)))
+    if len(comparison.models) > 1:
+        parts.append(paragraph(findings.METHOD, class_="soft"))
     return section("Como foi feito", *parts)

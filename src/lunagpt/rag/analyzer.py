@@ -46,6 +46,14 @@ class _Grouping:
     by_vectors: bool
 
 
+@dataclass(frozen=True)
+class _Survey:
+    """The passages that are examined, and how many documents have passages at all."""
+
+    passages: list[Passage]
+    documents: int
+
+
 class RAGAnalyzer:
     """Looks into a `DocumentStore`; changes nothing in it."""
 
@@ -146,15 +154,14 @@ class RAGAnalyzer:
         self._require_passages()
         grouping = self._grouping or self._group(None)
         quality = self._quality or self._measure_quality(_DEFAULT_SAMPLE, [])
-        passages = self._passages
+        passages = self._survey.passages
         # A document's file type is in its metadata, which every one of its passages carries.
         kinds = {p.document_id: str(p.metadata.get("file_type") or "texto") for p in passages}
-        with_passages = len({p.document_id for p in self.store.chunks()})
         return Analysis(
             documents=len(self.store),
             passages=self.store.chunk_count,
             examined=len(passages),
-            without_passages=len(self.store) - with_passages,
+            without_passages=len(self.store) - self._survey.documents,
             file_types=dict(Counter(kinds.values()).most_common()),
             topics=tuple(grouping.topics),
             examples=tuple(self._examples(topic) for topic in grouping.topics),
@@ -211,18 +218,21 @@ class RAGAnalyzer:
             raise StoreError("A base não tem nenhum trecho para analisar. Indexe documentos primeiro.")
 
     @cached_property
-    def _passages(self) -> list[Passage]:
-        """All passages, or a random sample of a large base, in their order."""
+    def _survey(self) -> _Survey:
+        """All passages, or a random sample of a large base, in their order: one walk through the base."""
         total = self.store.chunk_count
-        if total <= _MOST_PASSAGES:
-            return list(self.store.chunks())
-        chosen = np.zeros(total, bool)
-        chosen[np.random.default_rng(self._seed).permutation(total)[:_MOST_PASSAGES]] = True
-        return [passage for i, passage in enumerate(self.store.chunks()) if i < total and chosen[i]]
+        chosen = np.random.default_rng(self._seed).permutation(total)[:_MOST_PASSAGES]
+        wanted = set(chosen.tolist())
+        passages, documents = [], set()
+        for i, passage in enumerate(self.store.chunks()):
+            documents.add(passage.document_id)
+            if i in wanted:
+                passages.append(passage)
+        return _Survey(passages, len(documents))
 
     def _group(self, num_topics: int | None) -> _Grouping:
-        texts = [f"{p.title}. {' '.join(p.heading_path)} {p.content}" for p in self._passages]
-        vectors = self._vectors_of(self._passages)
+        texts = [f"{p.title}. {' '.join(p.heading_path)} {p.content}" for p in self._survey.passages]
+        vectors = self._vectors_of(self._survey.passages)
         topics = find_topics(texts, vectors, num_topics=num_topics, seed=self._seed)
         return _Grouping(topics, vectors is not None)
 
@@ -240,7 +250,7 @@ class RAGAnalyzer:
 
     def _examples(self, topic: Topic) -> tuple[str, ...]:
         """Titles of the documents whose passages are the most typical."""
-        titles = (self._label(self._passages[i]) for i in topic.members)
+        titles = (self._label(self._survey.passages[i]) for i in topic.members)
         return tuple(dict.fromkeys(titles))[:_EXAMPLES]
 
     def _label(self, passage: Passage) -> str:
@@ -282,7 +292,7 @@ class RAGAnalyzer:
 
     def _titles(self, sample_size: int) -> list[str]:
         """Titles that say something, a random sample; equal ones count once."""
-        titles = sorted({p.title.strip() for p in self._passages if len(words(p.title)) > 0})
+        titles = sorted({p.title.strip() for p in self._survey.passages if len(words(p.title)) > 0})
         chosen = np.random.default_rng(self._seed).permutation(len(titles))[:sample_size]
         return [titles[i] for i in np.sort(chosen)]
 
@@ -296,8 +306,10 @@ class RAGAnalyzer:
 
     def _duplicates(self) -> tuple[tuple[tuple[str, str, float], ...], float]:
         """Passages that nearly repeat each other, and the share of those that are not needed."""
-        chosen = np.random.default_rng(self._seed).permutation(len(self._passages))[:_MOST_FOR_DUPLICATES]
-        passages = [self._passages[i] for i in np.sort(chosen)]
+        chosen = np.random.default_rng(self._seed).permutation(len(self._survey.passages))[
+            :_MOST_FOR_DUPLICATES
+        ]
+        passages = [self._survey.passages[i] for i in np.sort(chosen)]
         pairs = near_duplicates([p.content for p in passages])
         spare = {j for _, j, _ in pairs}
         named = tuple((self._label(passages[i]), self._label(passages[j]), s) for i, j, s in pairs)

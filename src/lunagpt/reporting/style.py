@@ -112,7 +112,7 @@ dl.pairs dt{font-weight:600}
 dl.pairs dd{margin:0 0 .4rem}
 @media (min-width:40rem),print{dl.pairs{grid-template-columns:11rem minmax(0,1fr)}}
 @media print{main{max-width:none;padding:0}body{font-size:10.5pt}h2{break-after:avoid}
-figure,tr,.row,.box,.facts li{break-inside:avoid}.scroll{overflow:visible}
+.radar,tr,.row,.box,.facts li{break-inside:avoid}.scroll{overflow:visible}
 details{border:0;padding:0}details::details-content{content-visibility:visible;block-size:auto}
 a{color:inherit;text-decoration:none}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """

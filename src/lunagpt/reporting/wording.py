@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 NO_VALUE = "–"
-_NARROW = "\u00a0"  # a number and its unit stay on one line
+_NO_BREAK = "\u00a0"  # a number and its unit stay on one line
 _MINUS = "\u2212"
 
 
@@ -37,24 +37,25 @@ def significant(value: float, digits: int = 3) -> str:
 
 def percent(share: float, digits: int = 1) -> str:
     """A share as a percentage: 0.4321 → "43,2 %"."""
-    return NO_VALUE if math.isnan(share) else f"{number(100 * share, digits)}{_NARROW}%"
+    return NO_VALUE if math.isnan(share) else f"{number(100 * share, digits)}{_NO_BREAK}%"
 
 
 def points(difference: float, digits: int = 1) -> str:
     """A difference of two shares in percentage points: 0.021 → "+2,1 p.p."."""
-    return f"{number(100 * difference, digits, signed=True)}{_NARROW}p.p."
+    return f"{number(100 * difference, digits, signed=True)}{_NO_BREAK}p.p."
 
 
 def p_value(p: float) -> str:
     """A probability as reports give it: "p = 0,012", "p < 0,001"."""
     if math.isnan(p):
         return "p sem cálculo"
-    return "p < 0,001" if p < 0.001 else f"p = {number(p, 3)}"
+    text = "p < 0,001" if p < 0.001 else f"p = {number(p, 3)}"
+    return text.replace(" ", _NO_BREAK)
 
 
 def count(n: int, one: str, many: str) -> str:
     """A number with its noun: (1, "item", "itens") → "1 item"."""
-    return f"{number(n, 0)}{_NARROW}{one if n == 1 else many}"
+    return f"{number(n, 0)}{_NO_BREAK}{one if n == 1 else many}"
 
 
 def listing(words: Sequence[str], last: str = "e") -> str:
@@ -67,13 +68,13 @@ def listing(words: Sequence[str], last: str = "e") -> str:
 def duration(seconds: float) -> str:
     """A time in the unit that suits it: "0,8 ms", "12,4 s", "3 min 5 s"."""
     if seconds < 1:
-        return f"{significant(1000 * seconds)}{_NARROW}ms"
+        return f"{significant(1000 * seconds)}{_NO_BREAK}ms"
     if seconds < 60:
-        return f"{number(seconds, 1)}{_NARROW}s"
+        return f"{number(seconds, 1)}{_NO_BREAK}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (0 if hours else rest, "s")]
-    return " ".join(f"{value}{_NARROW}{unit}" for value, unit in parts if value)
+    return " ".join(f"{value}{_NO_BREAK}{unit}" for value, unit in parts if value)
 
 
 def shortened(text: str, length: int) -> str:
