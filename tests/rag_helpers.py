@@ -12,6 +12,7 @@ import numpy as np
 from lunagpt.rag import DocumentStore
 from lunagpt.rag.lexical import tokens
 from lunagpt.rag.passages import search_text, text_hash
+from lunagpt.rag.writing import Chunking
 
 
 class WordEmbedder:
@@ -51,6 +52,7 @@ def check_base(folder: Path) -> None:
         hashes = {row[0] for row in connection.execute("SELECT sha256 FROM chunks")}
         embedded = {row[0] for row in connection.execute("SELECT sha256 FROM vectors")}
         assert embedded <= hashes, "no vector outlives its text"
+        chunkings = dict(connection.execute("SELECT id, chunking FROM documents"))
     finally:
         connection.rollback()
         connection.close()
@@ -60,11 +62,11 @@ def check_base(folder: Path) -> None:
         for chunk in chunks:
             document = documents[chunk.document_id]
             assert chunk.content == document.content[chunk.start : chunk.end]
-        chunker = store.chunking.chunker()
+        chunkers = {name: Chunking.from_signature(name).chunker() for name in set(chunkings.values())}
         expected = [
             (document.id, piece.start, piece.end)
             for document in documents.values()
-            for piece in chunker.chunk_document(document)
+            for piece in chunkers[chunkings[document.id]].chunk_document(document)
         ]
         assert sorted((c.document_id, c.start, c.end) for c in chunks) == sorted(expected)
         assert hashes == {text_hash(search_text(c.title, c.heading_path, c.content)) for c in chunks}

@@ -97,7 +97,7 @@ def test_operators_are_words(museums: DocumentStore, query: str) -> None:
 def test_rare_words_decide(museums: DocumentStore) -> None:
     found = museums.search_lexical("Que museu da cidade abre no domingo?", 6)
     assert all("domingos" in passage.content for passage in found)
-    assert found[0].score > 0.9
+    assert found[0].score > 0.8
 
 
 def test_common_words_beyond_the_budget_lose_nothing(
@@ -123,8 +123,8 @@ def test_relevance_falls_with_what_is_missing(museums: DocumentStore) -> None:
         for query in ("moedas do museu", "moedas do museu de Lisboa", "moedas raras do imperador de Lisboa")
     ]
     assert scores == sorted(scores, reverse=True)
-    assert scores[0] > 0.9
-    assert scores[-1] < 0.5
+    assert scores[0] > 0.4
+    assert scores[-1] < 0.2
 
 
 def test_the_scores_are_those_of_sqlite(museums: DocumentStore) -> None:

@@ -26,6 +26,7 @@ _CONTEXT_WEIGHT = 0.5
 _BM25_K1, _BM25_B = 1.2, 0.75  # those of SQLite's own bm25()
 _MATCH_BUDGET = 30_000
 _RESCORED = 100
+_LEAST_TOTAL = 1000
 _MAX_QUERY_TOKENS = 32  # a pasted page is searched by its rarest words
 
 
@@ -34,10 +35,11 @@ class QueryStatistics:
     """The words of a query and what each is worth.
 
     Attributes:
-        idf: token → inverse document frequency ln(1 + (N - n + ½)/(n + ½)), the rarest first; a word that the
-            base does not have counts like one that it has once.
+        idf: token → inverse document frequency ln(1 + (N - n + ½)/(n + ½)), the rarest first. A word that the
+            base does not have counts like one that it has once, and a base of less than a thousand passages
+            like one of a thousand: in a few texts about one matter, its words are not common words.
         frequency: token → number n of passages with it.
-        total: number N of passages in the base.
+        total: number N of passages that the idf assumes.
     """
 
     idf: dict[str, float]
@@ -71,7 +73,7 @@ class LexicalSearch:
             frequency = {
                 token: self._known_frequency(connection, token) for token in query_tokens(query, stop_words)
             }
-            total = self._total
+            total = max(self._total, _LEAST_TOTAL)
         rarest = sorted(frequency, key=lambda token: (frequency[token], token))[:_MAX_QUERY_TOKENS]
         idf = {token: _idf(max(frequency[token], 1), total) for token in rarest}
         return QueryStatistics(idf, {token: frequency[token] for token in rarest}, total)
@@ -162,18 +164,23 @@ class LexicalSearch:
         return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
 
-def coverage(statistics: QueryStatistics, passage: Passage) -> float:
-    """Share of the query's idf mass whose words the passage (with title and headings) has, 0 to 1."""
+def match(statistics: QueryStatistics, passage: Passage) -> tuple[float, float]:
+    """How much of a query a passage (with its title and headings) has.
+
+    Returns:
+        coverage: share of the query's idf mass whose words the passage has, 0 to 1.
+        strength: that mass, in units of ln(1 + N): about the number of rare words that the two share.
+    """
     if not statistics.mass:
-        return 0.0
+        return 0.0, 0.0
     line = context_line(passage.title, passage.heading_path)
     present = set(tokens(passage.content)).union(tokens(line))
     covered = sum(idf for token, idf in statistics.idf.items() if token in present)
-    return covered / statistics.mass
+    return covered / statistics.mass, covered / math.log1p(statistics.total)
 
 
 def _idf(count: int, total: int) -> float:
-    return math.log1p(max(total - count + 0.5, 0.5) / (count + 0.5))
+    return math.log1p((total - count + 0.5) / (count + 0.5))
 
 
 def _leading(present: Sequence[str], frequency: dict[str, int]) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-# Share of the question's idf mass that the passage covers → log-odds.
-_LEXICAL_OFFSET = -4.0
-_LEXICAL_SLOPE = 9.0
+# Log-odds from what a passage has of the question's words: see `lexical_search.match`.
+_LEXICAL_OFFSET = -5.295
+_LEXICAL_COVERAGE = 4.125
+_LEXICAL_STRENGTH = 2.138
 # Log-odds of both scores → log-odds.
 _BOTH_OFFSET = 0.0
 _BOTH_LEXICAL = 0.5
@@ -19,9 +20,9 @@ _BOTH_DENSE = 0.5
 _CERTAIN = 1e-4
 
 
-def lexical_relevance(coverage: float) -> float:
-    """Relevance of a passage that covers this share (0 to 1) of the question's idf mass."""
-    return _logistic(_LEXICAL_OFFSET + _LEXICAL_SLOPE * coverage)
+def lexical_relevance(coverage: float, strength: float) -> float:
+    """Relevance of a passage that has this share of the question's words, and this much of them."""
+    return _logistic(_LEXICAL_OFFSET + _LEXICAL_COVERAGE * coverage + _LEXICAL_STRENGTH * strength)
 
 
 def combined_relevance(lexical: float | None, dense: float | None) -> float:

@@ -13,7 +13,7 @@ from lunagpt.rag.dense_search import DenseSearch
 from lunagpt.rag.filters import Condition, Filter, compile_filter
 from lunagpt.rag.fusion import fuse
 from lunagpt.rag.lexical import STOP_WORDS
-from lunagpt.rag.lexical_search import LexicalSearch, QueryStatistics, coverage
+from lunagpt.rag.lexical_search import LexicalSearch, QueryStatistics, match
 from lunagpt.rag.passages import Passage
 from lunagpt.rag.relevance import combined_relevance, lexical_relevance
 from lunagpt.rag.schema import Database
@@ -126,7 +126,7 @@ class Searcher:
         for passage in passages:
             lexical_score = dense_score = None
             if statistics is not None:
-                lexical_score = lexical_relevance(coverage(statistics, passage))
+                lexical_score = lexical_relevance(*match(statistics, passage))
             if dense is not None and passage.chunk_id in cosines:
                 dense_score = dense.to_relevance(cosines[passage.chunk_id])
             scored.append(

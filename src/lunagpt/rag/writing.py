@@ -52,15 +52,16 @@ class Chunking:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A chunk ready to be written: the columns of ``chunks`` but for its document, and its index tokens."""
+class IndexedChunk:
+    """A chunk ready to be written.
 
-    position: int
-    start: int
-    end: int
-    text: str
-    heading_path: str
-    page: int | None
+    Attributes:
+        chunk: the chunk.
+        sha256: of the text that is embedded for it.
+        context_tokens, body_tokens: the columns of its row in the word index.
+    """
+
+    chunk: Chunk
     sha256: bytes
     context_tokens: str
     body_tokens: str
@@ -73,7 +74,7 @@ class PreparedDocument:
     document: Document
     sha256: bytes
     chunking: str
-    rows: tuple[_Row, ...]
+    chunks: tuple[IndexedChunk, ...]
     file_id: int | None = None
 
 
@@ -111,8 +112,8 @@ class DocumentWriter:
         ).fetchone()
         if present:
             return None
-        rows = tuple(_row(document, chunk) for chunk in chunker.chunk_document(document))
-        return PreparedDocument(document, sha256, chunking.signature, rows, file_id)
+        chunks = tuple(_indexed(document, chunk) for chunk in chunker.chunk_document(document))
+        return PreparedDocument(document, sha256, chunking.signature, chunks, file_id)
 
     def replace(self, connection: sqlite3.Connection, prepared: PreparedDocument) -> None:
         """Write a prepared document in the place of the one with its id, within a transaction.
@@ -137,15 +138,25 @@ class DocumentWriter:
                 prepared.file_id,
             ),
         ).lastrowid
-        for row in prepared.rows:
+        for entry in prepared.chunks:
+            chunk = entry.chunk
             chunk_id = connection.execute(
                 "INSERT INTO chunks(document, position, start, end, text, heading_path, page, sha256) "
                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-                (key, row.position, row.start, row.end, row.text, row.heading_path, row.page, row.sha256),
+                (
+                    key,
+                    chunk.index,
+                    chunk.start,
+                    chunk.end,
+                    chunk.text,
+                    _json(chunk.heading_path),
+                    chunk.page,
+                    entry.sha256,
+                ),
             ).lastrowid
             connection.execute(
                 "INSERT INTO words(rowid, context, body) VALUES(?, ?, ?)",
-                (chunk_id, row.context_tokens, row.body_tokens),
+                (chunk_id, entry.context_tokens, entry.body_tokens),
             )
         self._delete_orphans(connection, old_hashes)
 
@@ -265,20 +276,10 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield list(batch)
 
 
-def _row(document: Document, chunk: Chunk) -> _Row:
-    heading_path = _json(chunk.heading_path)
-    context, body = _index_texts(document.title, heading_path, chunk.text)
-    return _Row(
-        chunk.index,
-        chunk.start,
-        chunk.end,
-        chunk.text,
-        heading_path,
-        chunk.page,
-        text_hash(search_text(document.title, chunk.heading_path, chunk.text)),
-        context,
-        body,
-    )
+def _indexed(document: Document, chunk: Chunk) -> IndexedChunk:
+    context, body = _index_texts(document.title, _json(chunk.heading_path), chunk.text)
+    sha256 = text_hash(search_text(document.title, chunk.heading_path, chunk.text))
+    return IndexedChunk(chunk, sha256, context, body)
 
 
 def _index_texts(title: str, heading_path: str, text: str) -> tuple[str, str]:
