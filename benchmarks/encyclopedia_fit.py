@@ -2,9 +2,9 @@
 
     python benchmarks/encyclopedia_fit.py --data-root PASTA
 
-A tenth of the stored questions (not the one held out for measuring) is left out of a copy of the encyclopaedia and
-then asked; against them stands the training half of our small talk, which no article answers. The held-out questions
-are ranked as a check.
+A tenth of the stored questions (not the one held out for measuring) is left out of a copy of the
+encyclopaedia and then asked; against them stands the training half of our small talk, which no article
+answers. The held-out questions are ranked as a check.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import random
 from pathlib import Path
 
 import numpy as np
-from grounding_fit import fit_logistic
 
+from grounding_fit import fit_logistic
 from lunagpt.chat.grounding.router import Intent, intent_of
 from lunagpt.rag.encyclopedia import Encyclopedia, built_in
 from lunagpt.rag.encyclopedia_build import database_of, is_held_out, join_articles, read_rows

@@ -2,9 +2,10 @@
 
     python benchmarks/grounded.py --data-root PASTA [--limit 300] [--model luna-nano ...] [--model-limit 30]
 
-Peers in the same run: the first sentence of the passages, and the sentence with the highest BM25 score against the
-question, both of which always answer. A model is measured twice: alone (its answer to the prompt with passages, as it
-is) and in the whole chain (checked, else quoted, else refused). Evaluation sets are read, never tuned on.
+Peers in the same run: the first sentence of the passages, and the sentence with the highest BM25 score
+    against the question, both of which always answer. A model is measured twice: alone (its answer to the
+    prompt with passages, as it is) and in the whole chain (checked, else quoted, else refused). Evaluation
+    sets are read, never tuned on.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from machine import describe_machine, write_table
-
 from lunagpt.chat import LunaChat
 from lunagpt.chat.grounding import check_answer, extractive_answer
 from lunagpt.chat.grounding.check import is_refusal
@@ -35,6 +34,7 @@ from lunagpt.data.grounding_format import format_evidence
 from lunagpt.data.sentences import split_sentences
 from lunagpt.engines import Engine, LunaEngine
 from lunagpt.generation import SamplingParams
+from machine import describe_machine, write_table
 
 RESULTS = Path(__file__).parent / "results" / "grounded.md"
 _ARTICLES = re.compile(r"\b(?:o|a|os|as|um|uma|uns|umas)\b")
@@ -72,9 +72,9 @@ REFUSAL = Reply("", "", (), True)
 
 
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
-        yield from map(json.loads, stream)
+    content = path.read_bytes()
+    lines = gzip.decompress(content) if path.suffix == ".gz" else content
+    yield from map(json.loads, lines.decode("utf-8").splitlines())
 
 
 def comprehension(path: Path) -> list[Item]:
@@ -267,6 +267,7 @@ def main() -> None:
         "primeira frase": first_sentence,
         "melhor frase por BM25": best_bm25_sentence,
         "Luna, frase citada": extractive(short=False),
+        "Luna, frase citada, sem recusar": extractive(short=False, always=True),
         "Luna, palavras na frase": extractive(short=True),
         "Luna, palavras na frase, sem recusar": extractive(short=True, always=True),
     }
@@ -276,7 +277,8 @@ def main() -> None:
         f"At most {arguments.limit} questions of each set, {arguments.model_limit} for models; seed "
         f"{arguments.seed}. {describe_machine()}.",
         "",
-        "EM and F1 over the answerable questions, a refusal counts 0; all in per cent. ms: CPU time per question.",
+        "EM and F1 over the answerable questions, a refusal counts 0; all in per cent. ms: CPU time per "
+        "question.",
         "",
         "| set | n (answerable) | system | EM | F1 | answered | unanswerable refused | citation right "
         "| with a figure or name not in evidence | ms |",

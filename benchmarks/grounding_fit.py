@@ -2,10 +2,10 @@
 
     python benchmarks/grounding_fit.py --data-root PASTA
 
-Reads ``luna/documentos.jsonl`` (split train) and ``sft/train-grounded_qa.parquet``; no evaluation set. Two models:
-a softmax over the sentences of a question (which one answers?) and a logistic regression on the best one (does it
-answer at all?). The threshold is the one that gets most training questions of our own documents right, a wrong
-answer counting as much as a needless refusal.
+Reads ``luna/documentos.jsonl`` (split train) and ``sft/train-grounded_qa.parquet``; no evaluation set. Two
+models: a softmax over the sentences of a question (which one answers?) and a logistic regression on the best
+one (does it answer at all?). The threshold is the one that gets most training questions of our own documents
+right, a wrong answer counting as much as a needless refusal.
 """
 
 from __future__ import annotations

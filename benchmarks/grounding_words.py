@@ -3,8 +3,8 @@
     python benchmarks/grounding_words.py --data-root PASTA
 
 Reads the encyclopaedia and the training rows of the Luna dialogues and documents: what was written for this
-project. Each line of the result: stem, ten times the logarithm of one over the share of texts that have it, and
-"N" if it stands with a capital inside sentences most of the time (a name).
+project. Each line of the result: stem, ten times the logarithm of one over the share of texts that have it,
+and "N" if it stands with a capital inside sentences most of the time (a name).
 """
 
 from __future__ import annotations

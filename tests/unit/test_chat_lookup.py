@@ -46,7 +46,7 @@ def quoting(*passages: Any) -> tuple[LunaChat, ScriptedEngine, Search]:
 
 
 def test_a_small_model_is_not_asked_where_a_quotation_answers() -> None:
-    chat, engine, search = quoting(FEE, POOL)
+    chat, engine, _ = quoting(FEE, POOL)
     answer = chat.send_message("Em que dia a piscina fecha?")
     assert answer == "“Às segundas-feiras ela fica fechada.” [2]"
     assert engine.prompts == []
@@ -116,7 +116,8 @@ def test_a_reading_model_gets_numbered_evidence_and_is_checked() -> None:
 
 
 def test_nothing_shown_is_taken_back() -> None:
-    """Sentences are shown once checked; what follows a bad one is not shown, and nothing is put in its place."""
+    """Sentences are shown once checked; what follows a bad one is not shown, and nothing is put in its
+    place."""
     good, bad = "Ela fecha às segundas-feiras [1].", "Em 2031 será demolida [1]."
     chat = LunaChat(ScriptedEngine.saying(f"{good} {bad} Fim.", bad), Search(POOL))
     shown: list[str] = []
@@ -125,7 +126,7 @@ def test_nothing_shown_is_taken_back() -> None:
     assert shown == [good]
     assert chat.history[-1]["content"] == good
     assert chat.report.grounding == "model"
-    assert [problem.text for problem in chat.report.problems][0] == "2031"
+    assert chat.report.problems[0].text == "2031"
 
     shown = list(chat.send_message("Em que dia a piscina fecha?", stream=True))
     assert shown == ["“Às segundas-feiras ela fica fechada.” [1]"]
@@ -272,7 +273,8 @@ def test_a_rag_system_answers(tmp_path: Path) -> None:
 
 
 def test_the_custom_search_of_the_specification() -> None:
-    """Vectors of the caller's in a FAISS index, dictionaries with content and score, a threshold of its own."""
+    """Vectors of the caller's in a FAISS index, dictionaries with content and score, a threshold of its
+    own."""
     faiss = pytest.importorskip("faiss")
     documents = [
         "O LunaGPT utiliza uma arquitetura híbrida com transformers e state-space models.",

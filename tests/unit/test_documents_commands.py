@@ -33,7 +33,8 @@ def documents(tmp_path: Path) -> Path:
     folder = tmp_path / "documentos"
     (folder / "regras").mkdir(parents=True)
     (folder / "regras" / "piscina.md").write_text(
-        "# Regulamento da piscina\n\nA piscina funciona das 8h às 21h. Às segundas-feiras ela fica fechada.\n\n"
+        "# Regulamento da piscina\n\nA piscina funciona das 8h às 21h. Às segundas-feiras ela fica "
+        "fechada.\n\n"
         "## Multas\n\nA multa por descumprir as regras é de R$ 180,00.\n",
         encoding="utf-8",
     )
@@ -172,7 +173,8 @@ def test_the_encyclopaedia_answers_from_the_first_minute(luna: Conversation) -> 
 def test_documents_in_a_conversation(luna: Conversation, base: Path) -> None:
     code, out, err = luna(
         "--interactive", "--rag", "--knowledge-base", str(base),
-        stdin="Em que dia a piscina fica fechada?\n/fontes\n/rag off\nEm que dia a piscina fica fechada?\n/fontes\n"
+        stdin="Em que dia a piscina fica fechada?\n/fontes\n/rag off\nEm que dia a piscina fica "
+              "fechada?\n/fontes\n"
         "/rag on\nEm que dia a piscina fica fechada?\n",
     )  # fmt: skip
     assert code == 0
@@ -192,7 +194,8 @@ def test_documents_in_a_conversation(luna: Conversation, base: Path) -> None:
 def test_switches(luna: Conversation) -> None:
     _, out, err = luna(
         "chat",
-        stdin="/fontes\n/enciclopedia off\nQuem descobriu o Brasil?\n/enciclopédia on\n/rag on\n/rag talvez\n/enciclopedia\n",
+        stdin="/fontes\n/enciclopedia off\nQuem descobriu o Brasil?\n/enciclopédia on\n/rag on\n/rag "
+        "talvez\n/enciclopedia\n",
     )
     assert out == "modelo: Quem descobriu o Brasil?\n"
     told = [line for line in err.splitlines() if line]

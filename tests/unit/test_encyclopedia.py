@@ -1,4 +1,5 @@
-"""The built-in encyclopaedia: small, quick to open, only read; its articles joined and its questions held out."""
+"""The built-in encyclopaedia: small, quick to open, only read; its articles joined and its questions held
+out."""
 
 from __future__ import annotations
 
@@ -20,9 +21,8 @@ from lunagpt.rag.encyclopedia_build import build, database_of, is_held_out, join
 
 def row(number: int, title: str, text: str, qa: list[tuple[str, str]] = (), **more: Any) -> dict[str, Any]:
     pairs = [{"q": question, "a": answer} for question, answer in qa]
-    return {
-        "id": f"t-{number}", "title": title, "aliases": [], "area": "teste", "text": text, "qa": pairs, "see": []
-    } | more  # fmt: skip
+    names = {"id": f"t-{number}", "title": title, "aliases": [], "area": "teste"}
+    return {**names, "text": text, "qa": pairs, "see": [], **more}
 
 
 def write(folder: Path, *rows: dict[str, Any]) -> Path:

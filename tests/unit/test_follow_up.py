@@ -23,7 +23,8 @@ def after(question: str, answer: str, follow_up: str) -> str:
         (*CABRAL, "e quando ele morreu?", "Quando Pedro Álvares Cabral morreu?"),
         (*CABRAL, "Quando nasceu?", "Quando nasceu Pedro Álvares Cabral?"),
         ("Qual foi a mínima de julho?", "1,8 °C [1].", "E a máxima?", "Qual foi a máxima de julho?"),
-        ("taxa do emprestimo safra certa", "0,9% [1].", "E o prazo máximo?", "o prazo máximo do emprestimo safra certa?"),
+        ("taxa do emprestimo safra certa", "0,9% [1].", "E o prazo máximo?", "o prazo máximo do emprestimo "
+                                                                             "safra certa?"),
         (
             "Quanto custa alugar o espaço gourmet do Ipê Amarelo em 2024?",
             "R$ 160,00 [1].",
@@ -37,19 +38,26 @@ def after(question: str, answer: str, follow_up: str) -> str:
             "e a de 21 km?",
             "Quanto custa a inscrição para os 21 km da Corrida da Serra?",
         ),
-        ("Quantos alunos se formaram em 2019?", "120 [1].", "E em 2020?", "Quantos alunos se formaram em 2020?"),
-        ("Qual é a capital da França?", "A capital da França é Paris [1].", "E a da Itália?", "Qual é a capital da Itália?"),
-        ("Qual é a capital da França?", "É Paris [1].", "Quantos habitantes ela tem?", "Quantos habitantes Paris tem?"),
+        ("Quantos alunos se formaram em "
+         "2019?", "120 [1].", "E em 2020?", "Quantos alunos se formaram em 2020?"),
+        ("Qual é a capital da França?", "A capital da França é Paris "
+                                        "[1].", "E a da Itália?", "Qual é a capital da Itália?"),
+        ("Qual é a capital da França?", "É Paris [1].", "Quantos habitantes ela tem?", "Quantos habitantes "
+                                                                                       "Paris tem?"),
         ("O que é fotossíntese?", "Um processo [1].", "Onde isso acontece?", "Onde fotossíntese acontece?"),
         ("A piscina fecha às segundas?", "Sim [1].", "Por quê?", "Por que a piscina fecha às segundas?"),
         ("Qual é o telefone do síndico?", "3333 [1].", "E o da portaria?", "Qual é o telefone da portaria?"),
-        ("Quanto custa o ingresso?", "R$ 15 [1].", "e para crianças?", "Quanto custa o ingresso para crianças?"),
+        ("Quanto custa o ingresso?", "R$ 15 [1].", "e para crianças?", "Quanto custa o ingresso para "
+                                                                       "crianças?"),
         ("Quem escreveu Dom Casmurro?", "Machado de Assis [1].", "E Iracema?", "Quem escreveu Iracema?"),
-        ("Quem escreveu Dom Casmurro?", "Machado de Assis [1].", "Onde ele nasceu?", "Onde Machado de Assis nasceu?"),
+        ("Quem escreveu Dom Casmurro?", "Machado de Assis [1].", "Onde ele nasceu?", "Onde Machado de "
+                                                                                     "Assis nasceu?"),
         ("Qual a altura do Everest?", "8.849 m [1].", "E do Kilimanjaro?", "Qual a altura do Kilimanjaro?"),
-        ("Como funciona o motor a diesel?", "Por compressão [1].", "Quem o inventou?", "Quem inventou o motor a diesel?"),
+        ("Como funciona o motor a "
+         "diesel?", "Por compressão [1].", "Quem o inventou?", "Quem inventou o motor a diesel?"),
         ("Que horas abre a biblioteca?", "Às 8h [1].", "E fecha?", "Que horas fecha a biblioteca?"),
-        ("Qual o horário da missa de domingo?", "7h [1].", "e no sábado?", "Qual o horário da missa de sábado?"),
+        ("Qual o horário da missa de "
+         "domingo?", "7h [1].", "e no sábado?", "Qual o horário da missa de sábado?"),
         (
             "Quando foi a Revolução Francesa?",
             "Em 1789 [1].",
@@ -62,8 +70,10 @@ def after(question: str, answer: str, follow_up: str) -> str:
             "Qual era o seu nome verdadeiro?",
             "Qual era o nome verdadeiro de Tiradentes?",
         ),
-        ("Onde fica o Pantanal?", "No Centro-Oeste [1].", "Que animais vivem lá?", "Que animais vivem no Pantanal?"),
-        ("valor da multa por atraso", "R$ 10 [1].", "na segunda vez?", "valor da multa por atraso na segunda vez?"),
+        ("Onde fica o Pantanal?", "No Centro-Oeste [1].", "Que animais vivem lá?", "Que animais vivem no "
+                                                                                   "Pantanal?"),
+        ("valor da multa por atraso", "R$ 10 [1].", "na segunda vez?", "valor da multa por atraso na "
+                                                                       "segunda vez?"),
     ],
 )  # fmt: skip
 def test_follow_ups_are_said_in_full(question: str, answer: str, follow_up: str, expected: str) -> None:

@@ -15,13 +15,16 @@ from lunagpt.data.grounding_format import NO_ANSWER
 PASSAGES = [
     {
         "title": "Regulamento da piscina",
-        "content": "A piscina do Residencial Ipê funciona de terça a domingo, das 8h às 21h. Às segundas-feiras ela "
-        "permanece fechada para limpeza. Cada apartamento pode levar até três convidados por dia. É proibido usar "
+        "content": "A piscina do Residencial Ipê funciona de terça a domingo, das 8h às 21h. Às "
+        "segundas-feiras ela "
+        "permanece fechada para limpeza. Cada apartamento pode levar até três convidados por dia. É "
+        "proibido usar "
         "copos de vidro. Quem descumprir as regras paga multa de R$ 180,00.",
     },
     {
         "title": "Ata da assembleia",
-        "content": "Em 12 de março de 2023, o síndico Carlos Benedetti apresentou as contas. A reforma da portaria "
+        "content": "Em 12 de março de 2023, o síndico Carlos Benedetti apresentou as contas. A reforma da "
+        "portaria "
         "custou R$ 14.500,00 e terminou em 30/06/2022. A proposta dos carregadores elétricos foi adiada.",
     },
     {
@@ -38,10 +41,14 @@ PASSAGES = [
     ("question", "quote", "number"),
     [
         ("Em que dia a piscina fica fechada?", "Às segundas-feiras ela permanece fechada para limpeza.", 1),
-        ("valor da multa por descumprir as regras da piscina", "Quem descumprir as regras paga multa de R$ 180,00.", 1),
-        ("Quantos convidados cada apartamento pode levar?", "Cada apartamento pode levar até três convidados por dia.", 1),
-        ("quanto custou a reforma da portaria?", "A reforma da portaria custou R$ 14.500,00 e terminou em 30/06/2022.", 2),
-        ("Quem apresentou as contas na assembleia?", "Em 12 de março de 2023, o síndico Carlos Benedetti apresentou as contas.", 2),
+        ("valor da multa por descumprir as regras da "
+         "piscina", "Quem descumprir as regras paga multa de R$ 180,00.", 1),
+        ("Quantos convidados cada apartamento pode levar?", "Cada apartamento pode levar até três "
+                                                            "convidados por dia.", 1),
+        ("quanto custou a reforma da portaria?", "A reforma da portaria custou R$ 14.500,00 e terminou em "
+                                                 "30/06/2022.", 2),
+        ("Quem apresentou as contas na assembleia?", "Em 12 de março de 2023, o síndico Carlos Benedetti "
+                                                     "apresentou as contas.", 2),
         ("posso ter um cachorro no apartamento", "Pode, desde que o animal não incomode os vizinhos.", 3),
         ("como peço segunda via do boleto", "Pelo aplicativo, na aba Financeiro.", 3),
     ],
@@ -126,7 +133,8 @@ def test_quotes_are_what_stands_in_the_passage(question: str, contents: list[str
         ("A piscina fecha às segundas-feiras [0].", ["citation"]),
         ("A piscina fecha às segundas-feiras.", ["uncited"]),
         ("As regras são de Carlos Benedetti [1].", ["name"]),
-        ("É permitido usar copos de vidro [1]. Cada apartamento não pode levar até três convidados por dia [1].", ["negation"]),
+        ("É permitido usar copos de vidro [1]. Cada apartamento não pode levar até três convidados por dia "
+         "[1].", ["negation"]),
         ("A lua é feita de queijo francês muito curado [1].", ["unsupported"]),
         ("Veja [aqui](http://m.exemplo): a piscina fecha às segundas-feiras [1].", ["link"]),
         ("![x](http://m.exemplo/a.png) A piscina fecha às segundas-feiras [1].", ["link"]),
@@ -154,7 +162,10 @@ def pieces(text: str) -> list[str]:
 
 def test_sentences_pass_one_by_one_and_the_first_bad_one_ends_the_answer() -> None:
     gate = Gate(PASSAGES, "Como funciona a piscina?")
-    text = "Ela funciona das 8h às 21h [1]. Às segundas-feiras fica fechada para limpeza [1]. A multa é de R$ 999 [1]. Fim."
+    text = (
+        "Ela funciona das 8h às 21h [1]. Às segundas-feiras fica fechada para limpeza [1]. "
+        "A multa é de R$ 999 [1]. Fim."
+    )
     shown = list(gate.let_through(iter(pieces(text))))
     assert shown == [
         "Ela funciona das 8h às 21h [1].",
@@ -186,7 +197,10 @@ def test_a_refusal_is_not_believed_beside_a_certain_quotation() -> None:
 
 @given(st.integers(1, 12))
 def test_the_pieces_do_not_matter(size: int) -> None:
-    text = "Ela funciona das 8h às 21h [1]. Fecha às segundas-feiras para limpeza. [1] Até três convidados por dia [1]."
+    text = (
+        "Ela funciona das 8h às 21h [1]. Fecha às segundas-feiras para limpeza. [1] "
+        "Até três convidados por dia [1]."
+    )
     chunks = [text[i : i + size] for i in range(0, len(text), size)]
     gate = Gate(PASSAGES, "Como funciona a piscina?")
     assert "".join(gate.let_through(iter(chunks))) == text
@@ -198,7 +212,8 @@ def test_a_refusal_says_what_was_searched() -> None:
         Searched("na Enciclopédia Luna", None, []),
     ]
     assert refusal_text("Quem pintou a fachada?", searched) == (
-        f"{NO_ANSWER} Procurei por “Quem pintou a fachada” nos seus documentos (12 documentos) e na Enciclopédia "
+        f"{NO_ANSWER} Procurei por “Quem pintou a fachada” nos seus documentos (12 documentos) e na "
+        f"Enciclopédia "
         "Luna. O que mais se aproxima é “Ata”, p. 3."
     )
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from lunagpt.chat.grounding.facts import FactBase, find_dates, find_facts, find_names
 from lunagpt.chat.grounding.figures import find_numbers, parse_digits
 
-UNITS = (
-    "zero um dois três quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis".split()
-)
-UNITS += ["dezessete", "dezoito", "dezenove"]
+_UNIT_WORDS = """
+zero um dois três quatro cinco seis sete oito nove dez onze doze treze quatorze quinze dezesseis
+dezessete dezoito dezenove
+"""
+UNITS = _UNIT_WORDS.split()
 TENS = ["", "", "vinte", "trinta", "quarenta", "cinquenta", "sessenta", "setenta", "oitenta", "noventa"]
 HUNDREDS = ["", "cento", "duzentos", "trezentos", "quatrocentos", "quinhentos", "seiscentos", "setecentos"]
 HUNDREDS += ["oitocentos", "novecentos"]

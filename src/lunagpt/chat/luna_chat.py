@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lunagpt.chat import stages
@@ -50,7 +51,8 @@ class LunaChat:
         Args:
             model: a `LunaModel`, or any engine.
             rag_system: where to look up what the user asks: a `RAGSystem` or any object with `retrieve`.
-            config: the user's settings. With `rag.knowledge_base_path` and no `rag_system`, that base is used.
+            config: the user's settings. With `rag.knowledge_base_path` and no `rag_system`, that base is
+                used.
             system_prompt: instructions that stand before the conversation.
             params: how answers are chosen; None takes the defaults of `SamplingParams`.
             encyclopedia: look up in the built-in encyclopaedia too, after the documents.
@@ -118,8 +120,8 @@ class LunaChat:
 
         Args:
             knowledge_base_path: a base made by `luna index`, or a folder with documents (which are then read
-                now, into a base that lasts as long as this chat). None takes the one used before, else that of
-                the settings.
+                now, into a base that lasts as long as this chat). None takes the one used before, else that
+                of the settings.
 
         Raises:
             StoreError: there is nothing to search, or it cannot be opened.
@@ -199,8 +201,8 @@ class LunaChat:
         return self._deliver(turn, stream=stream, remember=True)
 
     def ask(self, question: str, *, cancel: threading.Event | None = None) -> str:
-        """Answers from the documents or the encyclopaedia only, whatever the question sounds like, and refuses if
-        they do not have it; remembered like any other turn.
+        """Answers from the documents or the encyclopaedia only, whatever the question sounds like, and
+        refuses if they do not have it; remembered like any other turn.
 
         Args:
             question: what is asked.
@@ -372,7 +374,7 @@ def _open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retrie
     """
     from lunagpt.rag import RAGSystem, is_base
 
-    if is_base(path):
+    if is_base(Path(path)):
         return RAGSystem.open(path, config)
     if not os.path.isdir(path):
         raise StoreError(f'Não há base nem pasta de documentos em "{path}". Confira o caminho.')

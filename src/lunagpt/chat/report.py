@@ -18,8 +18,8 @@ class ChatReport(AnswerReport):
 
     Attributes:
         grounding: where the words come from: "model" (written by the model from passages and checked against
-            them), "extractive" (quoted from a passage), "refusal" (nothing found); None if the model answered by
-            itself.
+            them), "extractive" (quoted from a passage), "refusal" (nothing found); None if the model
+            answered by itself.
         citations: the places that the answer leans on, in order of their numbers in it.
         passages: what the search gave, [1] first; also those that the answer does not cite.
         query: what was searched for: the message, a follow-up in full; None if nothing was searched.

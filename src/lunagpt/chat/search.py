@@ -17,7 +17,8 @@ class Retriever(Protocol):
     """A search engine: `RAGSystem`, the encyclopaedia, or an object of the user's own."""
 
     def retrieve(self, query: str) -> Iterable[Any] | None:
-        """What was found, the best first: passages, dictionaries with "content", or pairs (document, score)."""
+        """What was found, the best first: passages, dictionaries with "content", or pairs (document,
+        score)."""
         ...
 
 

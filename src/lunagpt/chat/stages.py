@@ -6,9 +6,9 @@ Each stage takes a `Turn` and hands it on; none knows the engine's kind or who a
 Stages that come later take their place in `LINE`; `verify` is the only one that may replace an answer.
 
 What is shown is never taken back. An answer that leans on passages is let through sentence by sentence, each
-after it has been checked against them (`grounding.gate`); one that fails its first check is not shown at all and
-`verify` puts a quotation or an honest refusal in its place. A model that cannot answer from passages (see
-`Turn.model_reads_passages`) is not even asked: the quotation comes at once. Without passages the answer
+after it has been checked against them (`grounding.gate`); one that fails its first check is not shown at all
+and `verify` puts a quotation or an honest refusal in its place. A model that cannot answer from passages
+(see `Turn.model_reads_passages`) is not even asked: the quotation comes at once. Without passages the answer
 streams token by token.
 """
 
@@ -40,8 +40,8 @@ logger = logging.getLogger("lunagpt.chat")
 # Said when the model ends its turn without a word.
 NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro jeito?"
 
-# An article of the encyclopaedia is taken for an answer from this relevance on, or this certainty of its quote;
-# found on our own dialogues and the stored questions (see docs/documentos.md).
+# An article of the encyclopaedia is taken for an answer from this relevance on, or this certainty of its
+# quote; found on our own dialogues and the stored questions (see docs/documentos.md).
 _LEAST_RELEVANCE = 0.3
 _LEAST_CERTAINTY = 0.4
 # A personal message is answered from documents only if the quotation is this certain; else it is talk.
@@ -129,8 +129,8 @@ def analyse(turn: Turn) -> Turn:
 def retrieve(turn: Turn) -> Turn:
     """Searches the sources one after the other, up to the first that has an answer.
 
-    Talk is not looked up. Documents are the user's own: if nothing has the answer, it is a refusal, unless the
-    message was personal. The encyclopaedia is only used if it has the answer.
+    Talk is not looked up. Documents are the user's own: if nothing has the answer, it is a refusal, unless
+    the message was personal. The encyclopaedia is only used if it has the answer.
     """
     if turn.intent is Intent.TALK:
         return turn
@@ -151,7 +151,8 @@ def retrieve(turn: Turn) -> Turn:
 
 
 def generate(turn: Turn) -> Turn:
-    """Has the engine start the answer, unless it is to be quoted or refused; the runner of the line listens."""
+    """Has the engine start the answer, unless it is to be quoted or refused; the runner of the line
+    listens."""
     if turn.passages and not turn.model_reads_passages:
         return turn
     if turn.searched and not turn.passages and _is_for_documents(turn):
@@ -177,8 +178,8 @@ def generate(turn: Turn) -> Turn:
 def verify(turn: Turn) -> Turn:
     """Judges the finished answer, and gives one where none stood the test: a quotation, else a refusal.
 
-    An answer that was stopped by the user is left as it is. An empty one of a free conversation is replaced by
-    an honest sentence.
+    An answer that was stopped by the user is left as it is. An empty one of a free conversation is replaced
+    by an honest sentence.
     """
     gate = turn.gate
     if gate is not None and gate.problems:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def run_ask(question: str, settings: ChatSettings, *, as_json: bool = False) -> int:
-    """Answers a question from the documents in `settings.knowledge_base`, or from the encyclopaedia without one.
+    """Answers a question from the documents in `settings.knowledge_base`, or from the encyclopaedia without
+    one.
 
     Returns:
         0, also if the documents do not have the answer.

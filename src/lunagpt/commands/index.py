@@ -32,8 +32,8 @@ def run_index(
 ) -> int:
     """Brings a base up to date with a folder of documents.
 
-    The documents can be asked by their words as soon as they are read; the vectors follow, and Ctrl-C among them
-    leaves a base that the next run completes.
+    The documents can be asked by their words as soon as they are read; the vectors follow, and Ctrl-C among
+    them leaves a base that the next run completes.
 
     Args:
         folder: the documents.

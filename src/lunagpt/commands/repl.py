@@ -108,14 +108,19 @@ def _switched(chat: LunaChat, what: slash.Action, message: str) -> str:
     if wanted is None:
         command, value, *_ = message.split()
         return texts.ON_OR_OFF.format(command=command, value=value)
+    change = {
+        (True, True): chat.enable_rag,
+        (True, False): chat.disable_rag,
+        (False, True): chat.enable_encyclopedia,
+        (False, False): chat.disable_encyclopedia,
+    }[documents, wanted]
     try:
-        if documents:
-            _ = chat.enable_rag() if wanted else chat.disable_rag()
-            return texts.RAG_IS_ON if wanted else texts.RAG_IS_OFF
-        _ = chat.enable_encyclopedia() if wanted else chat.disable_encyclopedia()
-        return texts.ENCYCLOPEDIA_IS_ON if wanted else texts.ENCYCLOPEDIA_IS_OFF
+        change()
     except LunaError as error:
         return str(error)
+    if documents:
+        return texts.RAG_IS_ON if wanted else texts.RAG_IS_OFF
+    return texts.ENCYCLOPEDIA_IS_ON if wanted else texts.ENCYCLOPEDIA_IS_OFF
 
 
 @contextmanager

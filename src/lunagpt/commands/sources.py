@@ -19,7 +19,8 @@ _MOST_WIDTH = 100
 
 
 def footnotes(report: ChatReport) -> str:
-    """A line for each citation: "[1] Regulamento da piscina, p. 2 (regras/piscina.pdf)"; "" if there is none."""
+    """A line for each citation: "[1] Regulamento da piscina, p. 2 (regras/piscina.pdf)"; "" if there is
+    none."""
     lines = []
     for citation in sorted(report.citations, key=lambda citation: citation.number):
         lines.append(f"[{citation.number}] {described(citation.passage)}")

@@ -183,8 +183,8 @@ def candidate_features(
 
     Returns:
         The shares of the query's weight in the article, in its names, and in its best sentence (names counted
-        in); whether a name is in the query as a whole; the weight of the rarest word that is missing; `share`;
-        whether the query is but one word; the constant 1.
+        in); whether a name is in the query as a whole; the weight of the rarest word that is missing;
+        `share`; whether the query is but one word; the constant 1.
     """
     total = sum(weights.values()) or 1.0
     asked = set(weights)

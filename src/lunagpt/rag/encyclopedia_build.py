@@ -1,8 +1,8 @@
 """Builds the encyclopaedia that ships with LunaGPT from its JSON Lines files.
 
-The result is one SQLite database, compressed: `assets/enciclopedia/enciclopedia.db.gz`. Articles of one title are
-joined. A tenth of the questions is held out, chosen by hash, so that what the encyclopaedia answers can be measured
-on questions that it has never seen.
+The result is one SQLite database, compressed: `assets/enciclopedia/enciclopedia.db.gz`. Articles of one
+    title are joined. A tenth of the questions is held out, chosen by hash, so that what the encyclopaedia
+    answers can be measured on questions that it has never seen.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def read_rows(source: Path) -> Iterator[dict[str, Any]]:
 def join_articles(
     rows: Iterable[dict[str, Any]], left_out: Callable[[str, str], bool] = is_held_out
 ) -> list[Article]:
-    """Articles, those with the same title joined, without the questions that `left_out(id, question)` names."""
+    """Articles, those with the same title joined, without the questions that `left_out(id, question)`
+    names."""
     joined: dict[str, Article] = {}
     for row in rows:
         title = row["title"].strip()

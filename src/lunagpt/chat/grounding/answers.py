@@ -62,9 +62,10 @@ class Problem:
     """Something in an answer that its passages do not carry.
 
     Attributes:
-        kind: what it is: a citation of a passage that does not exist, a sentence that cites nothing, a figure,
-            date, time or name that the cited passages lack, a negation that they contradict, a sentence that has
-            too little to do with them, a link or image, a sentence that repeats an order found in them, or a refusal although they have it.
+        kind: what it is: a citation of a passage that does not exist, a sentence that cites nothing, a
+            figure, date, time or name that the cited passages lack, a negation that they contradict, a
+            sentence that has too little to do with them, a link or image, a sentence that repeats an order
+            found in them, or a refusal although they have it.
         text: the words in question.
     """
 

@@ -23,10 +23,14 @@ _NEGATIONS = frozenset(
     ["nao", "nunca", "jamais", "nem", "nenhum", "nenhuma", "ninguem", "nada", "sem", "tampouco"]
 )
 _REFUSAL = re.compile(
-    r"\bnao (?:\w+ )?(?:traz|trazem|informa|informam|consta|constam|menciona|mencionam|diz|dizem|fala|falam|trata|tratam|"
-    r"cobre|cobrem|aparece|aparecem|encontrei|achei|cita|citam|explica|explicam|especifica|especificam|indica|indicam|"
-    r"registra|registram|identifica|identificam|lista|listam|mencionad[oa]s?|tratad[oa]s?|indicad[oa]s?|citad[oa]s?|identificad[oa]s?|informad[oa]s?)\b"
-    r"|\bnao (?:ha|existe|tenho|tem|possui) (?:\w+ )?(?:informac\w+|mencao|mencoes|dados?|registros?|resposta|referencias?)\b"
+    r"\bnao (?:\w+ )?(?:traz|trazem|informa|informam|consta|constam|menciona|mencionam|diz|dizem|fala|"
+    r"falam|trata|tratam|"
+    r"cobre|cobrem|aparece|aparecem|encontrei|achei|cita|citam|explica|explicam|especifica|especificam|"
+    r"indica|indicam|"
+    r"registra|registram|identifica|identificam|lista|listam|mencionad[oa]s?|tratad[oa]s?|indicad[oa]s?|"
+    r"citad[oa]s?|identificad[oa]s?|informad[oa]s?)\b"
+    r"|\bnao (?:ha|existe|tenho|tem|possui) (?:\w+ )?(?:informac\w+|mencao|mencoes|dados?|registros?|"
+    r"resposta|referencias?)\b"
     r"|\bnao (?:esta|estao) (?:n[oa]s?|entre|incluid\w+)\b|\bnao da para (?:responder|saber|dizer)\b"
     r"|\b(?:nada|nenhuma? \w+) (?:consta|sobre|a respeito|diz)\b|\bsem (?:informac\w+|mencao)\b"
 )
@@ -45,9 +49,9 @@ def check_answer(answer: str, passages: Sequence[Mapping[str, Any]], *, question
     """What an answer says that the passages it cites do not carry; empty if all is well.
 
     Every sentence must cite, or stand before a sentence that does; every cited number must exist; figures,
-    dates, times and names must occur in the cited passages, in whatever form ("dois" is 2, "22/04/1500" is "22
-    de abril de 1500"); a sentence that nearly repeats one of a passage must agree in negation. Links, images and
-    what answers an order instead of the question are refused.
+    dates, times and names must occur in the cited passages, in whatever form ("dois" is 2, "22/04/1500" is
+    "22 de abril de 1500"); a sentence that nearly repeats one of a passage must agree in negation. Links,
+    images and what answers an order instead of the question are refused.
 
     Args:
         answer: the whole answer.
@@ -155,11 +159,11 @@ class Evidence:
                     shared = coverage(stems, unit.stems | unit.context)
                     if shared > best[0]:
                         best = (shared, unit)
-        unit = best[1]
-        if unit is None:
+        found = best[1]
+        if found is None:
             return None
-        passage = self.passages[unit.passage]
-        return Citation(unit.passage + 1, passage, unit.text, unit.start, unit.end)
+        passage = self.passages[found.passage]
+        return Citation(found.passage + 1, passage, found.text, found.start, found.end)
 
     def _unsupported(self, sentence: Sentence, numbers: tuple[int, ...]) -> list[Problem]:
         stems = _told_stems(_LINK.sub(" ", sentence.text))

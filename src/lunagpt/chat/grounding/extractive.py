@@ -124,7 +124,8 @@ def _extent(unit: Unit, units: Sequence[Unit]) -> tuple[int, int]:
 
 
 def _shown(quote: str, number: int, passage: Mapping[str, Any]) -> str:
-    """A quote with its citation. The built-in encyclopaedia speaks for Luna and is not put in quotation marks."""
+    """A quote with its citation. The built-in encyclopaedia speaks for Luna and is not put in quotation
+    marks."""
     text = clean_text(quote).strip()
     metadata = passage.get("metadata") or {}
     if metadata.get("built_in"):

@@ -28,11 +28,13 @@ _DAY_MONTH_YEAR = re.compile(
     re.IGNORECASE,
 )
 _NUMERIC_DATE = re.compile(
-    r"(?<![\d/.-])(?P<day>\d{1,2})(?P<mark>[/.-])(?P<month>\d{1,2})(?:(?P=mark)(?P<year>\d{4}|\d{2}))?(?![\d/-]|[.,]\d)"
+    r"(?<![\d/.-])(?P<day>\d{1,2})(?P<mark>[/.-])(?P<month>\d{1,2})(?:(?P=mark)(?P<year>\d{4}|"
+    r"\d{2}))?(?![\d/-]|[.,]\d)"
 )
 _ISO_DATE = re.compile(r"(?<!\d)(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?!\d)")
 _TIME = re.compile(
-    r"(?<![\d.,:])(?P<hour>[01]?\d|2[0-4])(?:\s?(?:h(?:oras?\b)?|:)(?:\s?(?P<minute>[0-5]\d)(?:\s?min)?)?)(?![\d])",
+    r"(?<![\d.,:])(?P<hour>[01]?\d|2[0-4])(?:\s?(?:h(?:oras?\b)?|"
+    r":)(?:\s?(?P<minute>[0-5]\d)(?:\s?min)?)?)(?![\d])",
     re.IGNORECASE,
 )
 _WEEKDAYS = ("segund", "terc", "quart", "quint", "sext", "sabado", "domingo")
@@ -139,7 +141,8 @@ class FactBase:
 
 
 def find_dates(text: str) -> list[tuple[int, int, Date]]:
-    """Dates with their offsets: "22 de abril de 1500", "22/04/1500", "1500-04-22", "abril de 1500", "às sextas"."""
+    """Dates with their offsets: "22 de abril de 1500", "22/04/1500", "1500-04-22", "abril de 1500", "às
+    sextas"."""
     found = []
     for match in _DAY_MONTH_YEAR.finditer(text):
         month = _MONTHS[fold(match["month"])]

@@ -41,8 +41,8 @@ _SCALES = {
     "trilhoes": 10**12,
 }  # fmt: skip
 _ORDINALS = {
-    "primeiro": 1, "segundo": 2, "terceiro": 3, "quarto": 4, "quinto": 5, "sexto": 6, "setimo": 7, "oitavo": 8,
-    "nono": 9, "decimo": 10,
+    "primeiro": 1, "segundo": 2, "terceiro": 3, "quarto": 4, "quinto": 5, "sexto": 6, "setimo": 7,
+    "oitavo": 8, "nono": 9, "decimo": 10,
 }  # fmt: skip
 
 # Words that are numbers only in company: "um" is mostly an article, "meia" a half, "cento" needs its "e".
@@ -67,8 +67,8 @@ def find_numbers(text: str) -> list[Number]:
 def parse_digits(text: str) -> frozenset[Decimal]:
     """What a number in digits may mean.
 
-    A point before a group of three parts thousands, a comma is the decimal mark; "10,000" may be either, since
-    translated texts keep the English way.
+    A point before a group of three parts thousands, a comma is the decimal mark; "10,000" may be either,
+    since translated texts keep the English way.
     """
     text = re.sub(r"[ \u00a0\u202f]", "", text)
     points, commas = text.count("."), text.count(",")
@@ -107,7 +107,8 @@ def _in_words(text: str) -> Iterator[Number]:
     pieces = [(match.start(), match.end(), fold(match[0])) for match in _LETTERS.finditer(text)]
     place = 0
     while place < len(pieces):
-        total, group, taken, last = 0, 0, [], place
+        total, group, last = 0, 0, place
+        taken: list[str] = []
         cursor = place
         while cursor < len(pieces):
             start, _, word = pieces[cursor]

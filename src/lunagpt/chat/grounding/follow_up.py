@@ -1,4 +1,5 @@
-"""Follow-up questions said in full, so that they can be searched: "E em 2020?" takes over the question before."""
+"""Follow-up questions said in full, so that they can be searched: "E em 2020?" takes over the question
+before."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _DEPTH = 4  # questions looked back at
 _LONGEST_FRAGMENT = 8  # words: what is longer says enough by itself
 
 _OPENING = re.compile(
-    r"^\W*(?:(?:mas|ah|tá|ta|ok|certo|beleza|hum|então|entao|agora)\W+)*e\s+(?:(?:se|quanto)\s+(?:for\s+|fosse\s+|a[os]?\s+)?)?",
+    r"^\W*(?:(?:mas|ah|tá|ta|ok|certo|beleza|hum|então|entao|agora)\W+)*e\s+(?:(?:se|quanto)\s+(?:for\s+|"
+    r"fosse\s+|a[os]?\s+)?)?",
     re.I,
 )
 _NO_FOLLOW_UP_WORDS = """
@@ -26,20 +28,22 @@ _PREFACE = re.compile(r"^Não encontrei isso [^:]{1,80}: ")
 _CITATION = re.compile(r"\s*\[\d+\]")
 _ARTICLES = frozenset(["o", "a", "os", "as", "um", "uma", "uns", "umas"])
 _PREPOSITIONS = {
-    "de": "de", "do": "de", "da": "de", "dos": "de", "das": "de", "em": "em", "no": "em", "na": "em", "nos": "em",
-    "nas": "em", "para": "para", "pra": "para", "pro": "para", "por": "por", "pelo": "por", "pela": "por",
-    "com": "com", "sem": "com", "a": "a", "ao": "a", "aos": "a", "ate": "ate", "sobre": "sobre", "entre": "entre",
-    "durante": "em", "desde": "desde",
+    "de": "de", "do": "de", "da": "de", "dos": "de", "das": "de", "em": "em", "no": "em", "na": "em",
+    "nos": "em", "nas": "em", "para": "para", "pra": "para", "pro": "para", "por": "por",
+    "pelo": "por", "pela": "por",
+    "com": "com", "sem": "com", "a": "a", "ao": "a", "aos": "a", "ate": "ate", "sobre": "sobre",
+    "entre": "entre", "durante": "em", "desde": "desde",
 }  # fmt: skip
 _OPPOSITES = {
     "melhor": "pior", "maior": "menor", "maximo": "minimo", "maxima": "minima", "primeiro": "ultimo",
-    "primeira": "ultima", "mais": "menos", "inicio": "fim", "entrada": "saida", "ida": "volta", "nascimento": "morte",
-    "abre": "fecha", "nasceu": "morreu", "comeca": "termina", "compra": "venda",
+    "primeira": "ultima", "mais": "menos", "inicio": "fim", "entrada": "saida", "ida": "volta",
+    "nascimento": "morte", "abre": "fecha", "nasceu": "morreu", "comeca": "termina", "compra": "venda",
 }  # fmt: skip
 _CLASSES = tuple(
     frozenset(group.split())
     for group in (
-        "segunda terca quarta quinta sexta sabado domingo segundas tercas quartas quintas sextas sabados domingos",
+        "segunda terca quarta quinta sexta sabado domingo segundas tercas quartas quintas sextas sabados "
+        "domingos",
         "manha tarde noite madrugada",
         "verao outono inverno primavera",
         "ontem hoje amanha",
@@ -63,7 +67,8 @@ _PRONOUNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"d(?:isso|isto|aquilo)", "de {}"),
         (r"n(?:isso|isto|aquilo)", "em {}"),
         (r"(?:isso|isto|aquilo)", "{}"),
-        (r"(?:d(?:esse|essa|este|esta) (?:mesm[oa]|lugar|pessoa|homem|mulher|autora?|produto|empresa))", "de {}"),
+        (r"(?:d(?:esse|essa|este|esta) (?:mesm[oa]|lugar|pessoa|homem|mulher|autora?|produto|"
+         r"empresa))", "de {}"),
         (r"(?:(?:esse|essa|este|esta) (?:mesm[oa]|lugar|pessoa|homem|mulher|autora?|produto|empresa))", "{}"),
         (r"de lá", "de {}"),
         (r"(?:lá|ali)", "em {}"),

@@ -1,7 +1,7 @@
 """Letting a model's answer through sentence by sentence: nothing is shown that has not been checked.
 
-What was shown is never taken back. The first sentence that the passages do not carry ends the answer before it;
-if it is the first of all, nothing has been shown, and `verify` puts another answer in its place.
+What was shown is never taken back. The first sentence that the passages do not carry ends the answer before
+it; if it is the first of all, nothing has been shown, and `verify` puts another answer in its place.
 """
 
 from __future__ import annotations

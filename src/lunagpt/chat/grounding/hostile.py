@@ -1,7 +1,7 @@
 """Documents are text, never orders: what is taken out of them, and which sentences no answer may lean on.
 
-Nothing here decides what the assistant does; there is nothing a document could make it do but talk. These rules
-keep hidden text away from the model and sentences addressed to an assistant out of answers.
+Nothing here decides what the assistant does; there is nothing a document could make it do but talk. These
+rules keep hidden text away from the model and sentences addressed to an assistant out of answers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from lunagpt.chat.grounding.words import fold
 
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HIDDEN_ELEMENT = re.compile(
-    r"<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|hidden\b)[^>]*>.*?(?:</\1\s*>|\Z)",
+    r"<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|"
+    r"hidden\b)[^>]*>.*?(?:</\1\s*>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _CONTROL_TOKEN = re.compile(
-    r"<\|[^|>\n]{0,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|</?(?:system|assistant|user|think)>",
+    r"<\|[^|>\n]{0,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|</?(?:system|assistant|user|"
+    r"think)>",
     re.IGNORECASE,
 )
 _IMAGE = re.compile(r"!\[([^\]\n]*)\]\s*(?:\([^)\n]*\)|\[[^\]\n]*\])")
@@ -32,7 +34,8 @@ _SPACED = re.compile(r"\b(?:\w[ .\-*_]){4,}\w\b")
 # One sentence that fits any of these (folded, one line) speaks to the assistant, not to the reader.
 _COMMANDS = re.compile(
     r"""
-    \b(ignor[ea]\w*|desconsider[ea]\w*|esque[cç]a\w*|esquece\b|descart[ea]\w*|desobede[cç]a\w*|disregard|forget|
+    \b(ignor[ea]\w*|desconsider[ea]\w*|esque[cç]a\w*|esquece\b|descart[ea]\w*|desobede[cç]a\w*|disregard|
+       forget|
        bypass|override|ignorez|oubliez|olvid[ae]\w*|vergiss|ignoriere|dimentica)\b.{0,60}?
        \b(instruc\w*|instruk\w*|istruzion\w*|regras?|ordens|orientac\w*|anteriormente|prompts?|previous|above|
           comandos?|diretriz\w*|rules?|guidelines|anweisung\w*|consignes?|tudo\s+o?\s*que|documentos?\s+acima|
@@ -40,30 +43,42 @@ _COMMANDS = re.compile(
     | \b(instruc\w*|regras|ordens|instructions|rules)\b.{0,30}\b(anteriores?|acima|previas|previous|prior)\b
        .{0,40}\b(cancelad\w*|revogad\w*|nao\s+valem|invalid\w*|substitu\w*|nulas|void)\b
     | \b(voce|tu|vc|you|usted|tu)\s+(agora\s+)?(e|es|are|eres)\s+(agora|now|ahora)\b
-    | \bvoce\s+agora\s+e\b | \byou\s+are\s+now\b | \bahora\s+eres\b | \btu\s+es\s+maintenant\b | \bdu\s+bist\s+jetzt\b
+    | \bvoce\s+agora\s+e\b | \byou\s+are\s+now\b | \bahora\s+eres\b | \btu\s+es\s+maintenant\b |
+        \bdu\s+bist\s+jetzt\b
     | \ba\s+partir\s+de\s+agora\b.{0,40}\b(voce|responda|aja|diga|fale|suas?)\b | \bfrom\s+now\s+on\b
     | \b(aja|atue|comporte-se|finja|act|pretend|behave|haga|actua)\s+(como|que|as|to\s+be)\b.{0,50}
-       \b(assistente|modelo|ia|dan|administrador|admin|hacker|pirata|desenvolvedor|root|developer|unrestricted)\b
-    | \b(system\s*prompt|prompt\s+d[oe]\s+sistema|mensagem\s+d[oe]\s+sistema|system\s+message|modo\s+desenvolvedor|
+       \b(assistente|modelo|ia|dan|administrador|admin|hacker|pirata|desenvolvedor|root|developer|
+          unrestricted)\b
+    | \b(system\s*prompt|prompt\s+d[oe]\s+sistema|mensagem\s+d[oe]\s+sistema|system\s+message|
+       modo\s+desenvolvedor|
        developer\s+mode|jailbreak|prompt\s+(inicial|secreto|oculto))\b
-    | \b(nota|atencao|mensagem|instruc\w*|ordem|aviso|recado|comando|note|message|instructions?|attention|importante)\b
+    | \b(nota|atencao|mensagem|instruc\w*|ordem|aviso|recado|comando|note|message|instructions?|attention|
+       importante)\b
        \s*(\(?\s*(ao|para\s+[oa]s?|a|aos|to\s+(the\s+)?|for\s+(the\s+)?|al|pour)\s*)
-       (assistente\w*|modelo|ia|inteligencia|chatbot|robo|bot|luna|llms?|ai\b|assistant|model|asistente|sistema)\b
+       (assistente\w*|modelo|ia|inteligencia|chatbot|robo|bot|luna|llms?|ai\b|assistant|model|asistente|
+          sistema)\b
     | \b(assistente|modelo\s+de\s+linguagem|chatbot|luna|llm|ai\s+assistant|assistant)\b\s*[,:!]\s*
-       (por\s+favor\s*,?\s*)?(diga|responda|ignore|escreva|envie|mostre|inclua|cite|revele|repita|say|reply|answer|
+       (por\s+favor\s*,?\s*)?(diga|responda|ignore|escreva|envie|mostre|inclua|cite|revele|repita|say|reply|
+          answer|
         ignore|write|send|include|reveal|print|output|nao|voce|o\s+usuario|agora|faca|execute|termine)
     | \#{2,}\s*(system|instru\w+|sistema|nova\s+instru\w+|new\s+instru\w+|assistant|assistente)\b
     | \b(revele|exiba|mostre|imprima|print|reveal|leak|vaze|repita|repeat|output)\b.{0,40}
        \b(suas?\s+instruc\w*|seu\s+prompt|your\s+(instructions|prompt|rules)|instruc\w*\s+internas|prompt)\b
-    | \b(se|quando|caso|sempre\s+que|toda\s+vez\s+que|if|when|whenever)\b.{0,40}\b(pergunt\w*|question\w*|responder|asks?|asked)\b
-       .{0,80}\b(diga|responda|inclua|escreva|cite|insira|acrescente|afirme|adicione|termine|comece|say|answer|reply)\b
+    | \b(se|quando|caso|sempre\s+que|toda\s+vez\s+que|if|when|whenever)\b.{0,40}\b(pergunt\w*|question\w*|
+       responder|asks?|asked)\b
+       .{0,80}\b(diga|responda|inclua|escreva|cite|insira|acrescente|afirme|adicione|termine|comece|say|
+          answer|reply)\b
     | \b(ao|quando)\s+(responder|o\s+usuario\s+perguntar|lhe\s+perguntarem|perguntarem|resumir)\b.{0,60}
        \b(diga|responda|inclua|escreva|cite|insira|acrescente|afirme|adicione|termine)\b
-    | \b(responda|respondam|diga|escreva|answer|respond|reply|responde|repondez|antworte|output|say|print|write)\b
-       \W*\s*(apenas|somente|so|sempre|unicamente|exatamente|only|always|exactly|with|just|solo|uniquement|nur)
+    | \b(responda|respondam|diga|escreva|answer|respond|reply|responde|repondez|antworte|output|say|print|
+       write)\b
+       \W*\s*(apenas|somente|so|sempre|unicamente|exatamente|only|always|exactly|with|just|solo|uniquement|
+          nur)
        \b(?!\s+(as|aos?|os|pelo|por|ate|uma?|se|quando|em|no|na|com\s+caneta))
-    | \b(inclua|insira|adicione|acrescente|coloque|termine|comece|encerre|finalize|append|include|insert|end)\b.{0,50}
-       \b(na|em|sua|toda|cada|a|your|every|the|todas)\s*.{0,12}\b(respostas?|answers?|response|reply|replies)\b
+    | \b(inclua|insira|adicione|acrescente|coloque|termine|comece|encerre|finalize|append|include|insert|
+       end)\b.{0,50}
+       \b(na|em|sua|toda|cada|a|your|every|the|todas)\s*.{0,12}\b(respostas?|answers?|response|reply|
+          replies)\b
     | \b(envie|mande|transmita|encaminhe|poste|send|post|upload|exfiltr\w+)\b.{0,60}
        \b(historico|conversa|senhas?|dados\s+d[oe]\s+usuario|history|conversation|passwords?|chaves?|token)\b
     | \bcite\b.{0,30}(\[\d+\]|\bfonte\b|\bdocumento\b)
@@ -80,9 +95,12 @@ _FORGED_TURN = re.compile(
 )
 _IMPERATIVE = re.compile(
     r"\W*(?:(?:e|depois|em\s+seguida|agora|entao|then|and|now|apenas|only)\W+)*"
-    r"(?:diga|responda|escreva|envie|mostre|inclua|cite|termine|repita|traduza|use|nao|nunca|acrescente|informe|"
-    r"afirme|execute|chame|acesse|clique|abra|visite|comece|insira|say|respond|reply|answer|print|write|output|"
-    r"ofereca|recomende|indique|sugira|convide|peca|solicite|conte|mude|troque|finja|aja|fale|recuse|aceite|prometa|"
+    r"(?:diga|responda|escreva|envie|mostre|inclua|cite|termine|repita|traduza|use|nao|nunca|acrescente|"
+    r"informe|"
+    r"afirme|execute|chame|acesse|clique|abra|visite|comece|insira|say|respond|reply|answer|print|write|"
+    r"output|"
+    r"ofereca|recomende|indique|sugira|convide|peca|solicite|conte|mude|troque|finja|aja|fale|recuse|"
+    r"aceite|prometa|"
     r"garanta|anuncie|negue|minta|esqueca|ignore|obedeca|"
     r"send|include|repeat|do\s+not|never|always|sempre|you|voce|sua|seu|your|di|responde|escribe|dites|sag)\b"
 )

@@ -28,14 +28,27 @@ class Asks(StrEnum):
 
 # The first pattern that fits the folded question decides.
 _PATTERNS: tuple[tuple[Asks, str], ...] = (
-    (Asks.REASON, r"\bpor ?que\b|\bpq\b|\bpor qual (razao|motivo)\b|\bqual (e |foi )?[oa]? ?(motivo|razao|causa)\b"),
+    (Asks.REASON, r"\bpor ?que\b|\bpq\b|\bpor qual (razao|motivo)\b|\bqual (e |foi )?[oa]? ?(motivo|razao|"
+                  r"causa)\b"),
     (Asks.TIME, r"\b(que|q|quantas|qual) horas?\b|\b(qual|que) (e )?o? ?horario|\bhorarios?\b"),
-    (Asks.MONEY, r"\bquanto (e que )?(custa|sai|pago|paga|cobra|vale|fica|devo|recebe|ganha)\w*|\b(preco|valor|custo|tarifa|mensalidade|salario|multa|orcamento)\b"),
-    (Asks.DATE, r"\bquando\b|\bque (dia|ano|data|mes|seculo|epoca|periodo|decada)\b|\b(em|ate|desde) q(ue)? (dia|ano|data|mes|seculo)\b|\bqual (e |foi |era )?(a|o) (data|ano|dia|mes|seculo|prazo)\b|\bqual (data|ano|dia|mes|seculo)\b|\bdata (de|do|da)\b|\bate quando\b|\bdesde quando\b|\bprazo\b"),
-    (Asks.QUANTITY, r"\bquant[oa]s?\b|\bqual (e |foi |era )?(a|o) (altura|tamanho|peso|numero|quantidade|populacao|area|distancia|velocidade|temperatura|idade|taxa|porcentagem|percentual|total|nota|duracao|profundidade|extensao|volume|potencia)\b|\b(numero|quantidade|porcentagem|percentual|taxa|nota|calorias|telefone|cep|cnpj|cpf)\b"),
-    (Asks.PLACE, r"\b(a?onde|donde)\b|\b(em|de|para|a) q(ue|ual) (cidade|pais|estado|lugar|local|rua|sala|bairro|continente|regiao|municipio|andar)\b|\bqual (e |foi |era )?(a|o) (cidade|pais|estado|local|endereco|capital)\b|\b(endereco|capital)\b"),
-    (Asks.PERSON, r"\bquem\b|\bqual (e |foi |era )?(o|a) (autor|autora|nome d[oa]|presidente|diretor|diretora|responsavel|criador|inventor|fundador)\b|\bde quem\b"),
-    (Asks.DEFINITION, r"^\W*(e )?(o )?(que|q) (e|eh|sao|foi|era|foram|seria|seriam|significa|quer dizer)\b|\bo (que|q) (e|eh|significa|quer dizer)\b|\b(defina|define|definicao|significado|conceito)\b"),
+    (Asks.MONEY, r"\bquanto (e que )?(custa|sai|pago|paga|cobra|vale|fica|devo|recebe|ganha)\w*|\b(preco|"
+                 r"valor|custo|tarifa|mensalidade|salario|multa|orcamento)\b"),
+    (Asks.DATE, r"\bquando\b|\bque (dia|ano|data|mes|seculo|epoca|periodo|decada)\b|\b(em|ate|"
+                r"desde) q(ue)? (dia|ano|data|mes|seculo)\b|\bqual (e |foi |era )?(a|o) (data|ano|dia|mes|"
+                r"seculo|prazo)\b|\bqual (data|ano|dia|mes|seculo)\b|\bdata (de|do|da)\b|\bate quando\b|"
+                r"\bdesde quando\b|\bprazo\b"),
+    (Asks.QUANTITY, r"\bquant[oa]s?\b|\bqual (e |foi |era )?(a|o) (altura|tamanho|peso|numero|quantidade|"
+                    r"populacao|area|distancia|velocidade|temperatura|idade|taxa|porcentagem|percentual|"
+                    r"total|nota|duracao|profundidade|extensao|volume|potencia)\b|\b(numero|quantidade|"
+                    r"porcentagem|percentual|taxa|nota|calorias|telefone|cep|cnpj|cpf)\b"),
+    (Asks.PLACE, r"\b(a?onde|donde)\b|\b(em|de|para|a) q(ue|ual) (cidade|pais|estado|lugar|local|rua|sala|"
+                 r"bairro|continente|regiao|municipio|andar)\b|\bqual (e |foi |era )?(a|o) (cidade|pais|"
+                 r"estado|local|endereco|capital)\b|\b(endereco|capital)\b"),
+    (Asks.PERSON, r"\bquem\b|\bqual (e |foi |era )?(o|a) (autor|autora|nome d[oa]|presidente|diretor|"
+                  r"diretora|responsavel|criador|inventor|fundador)\b|\bde quem\b"),
+    (Asks.DEFINITION, r"^\W*(e )?(o )?(que|q) (e|eh|sao|foi|era|foram|seria|seriam|significa|quer dizer)\b|"
+                      r"\bo (que|q) (e|eh|significa|quer dizer)\b|\b(defina|define|definicao|significado|"
+                      r"conceito)\b"),
     (Asks.MANNER, r"\bcomo\b|\bde que (modo|forma|maneira)\b|\bqual (e )?a (maneira|forma)\b"),
     (Asks.THING, r"\b(qual|quais|que|q)\b"),
 )  # fmt: skip

@@ -20,7 +20,8 @@ from lunagpt.chat.grounding.units import Unit
 from lunagpt.chat.grounding.words import content_stems, fold
 
 _REASONS = re.compile(
-    r"\b(porque|pois|devido|por causa|ja que|uma vez que|para que|a fim de|visto que|por isso|causad[oa]|gracas)\b"
+    r"\b(porque|pois|devido|por causa|ja que|uma vez que|para que|a fim de|visto que|por isso|causad[oa]|"
+    r"gracas)\b"
 )
 _PLACES = re.compile(r"\b(?:em|n[oa]s?|de|d[oa]s?|para|até|at[eé])\s+(?:[A-ZÁÉÍÓÚÂÊÔÃÕ])")
 _MONEY = re.compile(
@@ -38,7 +39,8 @@ _NEAR = 0.6  # credit for a related word, against 1 for the word itself
 
 @lru_cache(maxsize=1)
 def _word_table() -> Mapping[str, tuple[float, bool]]:
-    """Of a stem: the logarithm of one over the share of texts that have it, and whether it is mostly a name."""
+    """Of a stem: the logarithm of one over the share of texts that have it, and whether it is mostly a
+    name."""
     text = (resources.files("lunagpt") / "assets" / "grounding" / "word_weights.txt").read_text("utf-8")
     table = {}
     for line in text.splitlines():

@@ -1,7 +1,7 @@
 """Talk or question? Decides whether a message is to be looked up or goes to the model as it is.
 
-Rules on the form of the message, because a search engine finds something for every sentence: "estou triste" shares
-words with articles on literature, and "qual é o seu nome?" with the one on nouns.
+Rules on the form of the message, because a search engine finds something for every sentence: "estou triste"
+    shares words with articles on literature, and "qual é o seu nome?" with the one on nouns.
 """
 
 from __future__ import annotations
@@ -30,46 +30,61 @@ class Intent(StrEnum):
 _GREETING = re.compile(
     r"^(?:(?:oi+e?|ola+|opa|e\s*ai|eai|eae|hey|hello|alo|salve|fala|bom dia|boa tarde|boa noite|bem-vinda|"
     r"tchau|adeus|ate (?:logo|mais|amanha|breve)|falou|valeu|obrigad[oa]s?|brigad[oa]|muito obrigad[oa]|"
-    r"(?:de )?nada|por favor|desculp[ae]s?|foi mal|ok(?:ay)?|ta (?:bom|bem|certo)|certo|beleza|blz|legal|massa|"
+    r"(?:de )?nada|por favor|desculp[ae]s?|foi mal|ok(?:ay)?|ta (?:bom|bem|certo)|certo|beleza|blz|legal|"
+    r"massa|"
     r"show|otimo|perfeito|entendi|sim|nao|claro|isso|exato|kk+|ha(?:ha)+|rs+|hum+|ah+|uau|nossa|eita|teste|"
-    r"luna|tudo (?:bem|bom|certo|joia)|td bem|como (?:vai|esta|ce ta|vc ta|voce esta)|beleza|a todos|gente|pessoal|"
+    r"luna|tudo (?:bem|bom|certo|joia)|td bem|como (?:vai|esta|ce ta|vc ta|voce esta)|beleza|a todos|gente|"
+    r"pessoal|"
     r"hein|ne|ai|entao|amiga|querida|meu bem|minha linda)\W*)+$"
 )
 # About Luna herself, or about the conversation so far.
 _ABOUT_LUNA = re.compile(
-    r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|s(?:eu|ua)s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|opiniao|cor|comida|"
-    r"funcao|familia|limitac\w+|busca|respostas?|regras|fontes|base|modelo|treino|dados|capacidades?|aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
+    r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|s(?:eu|ua)s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|"
+    r"opiniao|cor|comida|"
+    r"funcao|familia|limitac\w+|busca|respostas?|regras|fontes|base|modelo|treino|dados|capacidades?|"
+    r"aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
     r"te (?:chama|criou|fez|fizeram|criaram|chamo|amo|adoro|odeio|falei|disse|contei|pedi|perguntei)|"
     r"es (?:um|uma|a|o|real|human)\w*|luna|teu nome|teus?|tuas?|chama-te|chamas)\b"
 )
 _MEMORY = re.compile(
-    r"\b(?:lembra|lembras|recorda|(?:eu )?(?:te )?(?:disse|falei|contei|pedi|perguntei|mencionei|comentei|escrevi)|"
+    r"\b(?:lembra|lembras|recorda|(?:eu )?(?:te )?(?:disse|falei|contei|pedi|perguntei|mencionei|comentei|"
+    r"escrevi)|"
     r"meu nome|minha idade|como (?:eu )?me chamo|quem sou eu|onde (?:eu )?(?:moro|trabalho)|"
-    r"(?:ultim|primeir)[ao] (?:pergunta|mensagem|coisa)|qual (?:e|era) mesmo|mesmo\?$|(?:agora ha pouco|nesta conversa|ate agora|de novo|antes de))\b"
+    r"(?:ultim|primeir)[ao] (?:pergunta|mensagem|coisa)|qual (?:e|era) mesmo|mesmo\?$|(?:agora ha pouco|"
+    r"nesta conversa|ate agora|de novo|antes de))\b"
 )
 _TASK = re.compile(
-    r"^\W*(?:me |luna,? )?(?:escrev[ae]|reescrev[ae]|traduz\w*|traduza|resum[ae]\w*|corrij[ae]|corrige|revis[ae]|"
-    r"invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre| o que| quem| como)|conte(?:-me)?\b(?! sobre| o que| quem| como)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|"
-    r"acrescent[ae]|adicion[ae]|inclui|inclua|tir[ae]\b|troc[ae]|calcul[ae]|som[ae]\b|sugir[ae]|sugere|indica|"
-    r"recomend[ae]|ajud[ae]|me ajud|me d[ae]|me pass[ae]|me mand[ae]|cant[ae]|brinc|jog[ae]|finj[ae]|repit[ae]|"
+    r"^\W*(?:me |luna,? )?(?:escrev[ae]|reescrev[ae]|traduz\w*|traduza|resum[ae]\w*|corrij[ae]|corrige|"
+    r"revis[ae]|"
+    r"invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre| o que| quem| como)|conte(?:-me)?\b(?! sobre| o que|"
+    r" quem| como)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|"
+    r"acrescent[ae]|adicion[ae]|inclui|inclua|tir[ae]\b|troc[ae]|calcul[ae]|som[ae]\b|sugir[ae]|sugere|"
+    r"indica|"
+    r"recomend[ae]|ajud[ae]|me ajud|me d[ae]|me pass[ae]|me mand[ae]|cant[ae]|brinc|jog[ae]|finj[ae]|"
+    r"repit[ae]|"
     r"continu[ae]|list[ae] d[eo]|poe|bota|coloc[ae]|decid\w+|vamos|bora|imagine|imagina|transform[ae]|"
-    r"pens[ae]\b|escolh[ae]|responda|quero (?:que|uma?|ler|comprar|aprender|conversar|respostas?|desabafar))\b"
+    r"pens[ae]\b|escolh[ae]|responda|quero (?:que|uma?|ler|comprar|aprender|conversar|respostas?|"
+    r"desabafar))\b"
 )
 _FIRST_PERSON_WORDS = """
-eu me mim comigo meu minha meus minhas nosso nossa nossos nossas to tou tava estou estava sou fui 
-tenho tinha tive quero queria preciso precisava moro trabalho gosto adoro odeio acho sinto senti fiz
-faco vou  comprei perdi ganhei passei acabei comecei terminei consegui consigo sei sabia sonhei estudo
-posso podia devo  gente gostei amo cansei tomei comi dormi acordei briguei chorei voltei cheguei sai
-saí ando nasci vivo chamo deixei esqueci  levei recebi pedi queimei cai quebrei mudei namoro casei
+eu me mim comigo meu minha meus minhas nosso nossa nossos nossas to tou tava estou estava sou fui tenho
+tinha tive quero queria preciso precisava moro trabalho gosto adoro odeio acho sinto senti fiz faco vou
+comprei perdi ganhei passei acabei comecei terminei consegui consigo sei sabia sonhei estudo posso podia
+devo gente gostei amo cansei tomei comi dormi acordei briguei chorei voltei cheguei sai ando nasci vivo
+chamo deixei esqueci levei recebi pedi queimei cai quebrei mudei namoro casei
 """
 _FIRST_PERSON = frozenset(_FIRST_PERSON_WORDS.split())
 _FEELINGS = re.compile(
-    r"\b(?:triste|feliz|cansad[oa]|ansios[oa]|sozinh[oa]|chatead[oa]|nervos[oa]|com medo|com raiva|deprimid[oa]|"
+    r"\b(?:triste|feliz|cansad[oa]|ansios[oa]|sozinh[oa]|chatead[oa]|nervos[oa]|com medo|com raiva|"
+    r"deprimid[oa]|"
     r"desanimad[oa]|saudades? d|preocupad[oa]|estressad[oa]|animad[oa]|apaixonad[oa]|entediad[oa]|com sono|"
-    r"que (?:calor|frio|saudade|sono|preguica|dia|fome|susto|raiva|delicia|lindo|chato|pena|bom|otimo|merda))\b"
+    r"que (?:calor|frio|saudade|sono|preguica|dia|fome|susto|raiva|delicia|lindo|chato|pena|bom|otimo|"
+    r"merda))\b"
 )
 _HARM = re.compile(
-    r"\b(?:me matar|suicid\w*|morrer|me cortar|me machucar|sem deixar (?:rastro|marca|vestigio)|mata\w* (?:alguem|gato|cachorro|uma pessoa|meu|minha)|acabar com (?:tudo|a minha vida)|sumir do mundo|matar)\b"
+    r"\b(?:me matar|suicid\w*|morrer|me cortar|me machucar|sem deixar (?:rastro|marca|vestigio)|"
+    r"mata\w* (?:alguem|gato|cachorro|uma pessoa|meu|minha)|acabar com (?:tudo|a minha vida)|"
+    r"sumir do mundo|matar)\b"
 )
 # What only those who stand here and now can know; not the things of an encyclopaedia.
 _HERE_AND_NOW = re.compile(
@@ -80,11 +95,14 @@ _HERE_AND_NOW = re.compile(
 _CHOICE = re.compile(r"^\W*(?:\w+ )?\w+ ou \w+\W*$")
 _ASKS = re.compile(
     r"\?\s*$|^\W*(?:e\s+)?(?:(?:o|a|em|de|por|para|desde|ate|com|a|no|na|sobre) )?"
-    r"(?:quem|quando|onde|aonde|quanto|quanta|quantos|quantas|qual|quais|que|q|como|por ?que|pq|porque|cade)\b"
+    r"(?:quem|quando|onde|aonde|quanto|quanta|quantos|quantas|qual|quais|que|q|como|por ?que|pq|porque|"
+    r"cade)\b"
 )
 _ASKS_ABOUT = re.compile(
-    r"^\W*(?:me )?(?:fal[ae]|explic\w+|explique|diga|diz|conta|conte|defin[ae]|descrev[ae]|quero saber|gostaria de saber|"
-    r"queria saber|voce sabe|vc sabe|sabe(?:ria)?|pode me (?:dizer|explicar|falar|contar)|o que voce sabe|me diga|"
+    r"^\W*(?:me )?(?:fal[ae]|explic\w+|explique|diga|diz|conta|conte|defin[ae]|descrev[ae]|quero saber|"
+    r"gostaria de saber|"
+    r"queria saber|voce sabe|vc sabe|sabe(?:ria)?|pode me (?:dizer|explicar|falar|contar)|o que voce sabe|"
+    r"me diga|"
     r"me diz|voce pode (?:me )?(?:dizer|explicar|falar)|poderia (?:me )?(?:dizer|explicar))\b"
     r"(?:[^?]{0,20}\b(?:sobre|quem|quando|onde|qual|quais|quant\w+|o que|que|como|por que)\b)?"
 )
@@ -118,7 +136,7 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     personal = any(word.folded in _FIRST_PERSON for word in found)
     if _FEELINGS.search(rest) and not _ASKS.search(rest.rstrip(" ?!")):
         return Intent.TALK
-    if _TASK.match(body) and (about is None or not _ASKS.search(rest) and " sobre " not in f" {folded} "):
+    if _TASK.match(body) and (about is None or (not _ASKS.search(rest) and " sobre " not in f" {folded} ")):
         return Intent.TALK
     asks = _ASKS.search(rest) is not None or about is not None
     if personal or _HERE_AND_NOW.search(rest):
@@ -135,7 +153,8 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
 
 
 def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
-    """Whether a message asks for what the user has said before ("guarda a sala da prova" … "qual era a sala?")."""
+    """Whether a message asks for what the user has said before ("guarda a sala da prova" … "qual era a
+    sala?")."""
     asked = content_stems(message)
     told = {
         stem
@@ -163,12 +182,16 @@ def _mentions_only(folded: str) -> bool:
 
 
 def _has_verb_of_telling(folded: str) -> bool:
-    """Whether loose words tell something ("meu gato dormiu", "é o jingle da farmácia") instead of searching."""
+    """Whether loose words tell something ("meu gato dormiu", "é o jingle da farmácia") instead of
+    searching."""
     return (
         re.search(
-            r"^(?:e|foi|era|eh|sao|ta|tava|estava|ela|ele|eles|elas|acho|acabou|tem|teve|so|ja|nao|sim|mas|porque|pois|"
-            r"uns|umas|faz|domingo|ontem|hoje|amanha|sabado|segunda|agora|aqui|la|isso|esse|essa|minha|meu)\b|"
-            r"\b(?:disse|falou|chegou|chorou|ficou|deu|veio|saiu|morreu|faleceu|caiu|quebrou|passou|gostou|acabou)\b",
+            r"^(?:e|foi|era|eh|sao|ta|tava|estava|ela|ele|eles|elas|acho|acabou|tem|teve|so|ja|nao|sim|mas|"
+            r"porque|pois|"
+            r"uns|umas|faz|domingo|ontem|hoje|amanha|sabado|segunda|agora|aqui|la|isso|esse|essa|minha|"
+            r"meu)\b|"
+            r"\b(?:disse|falou|chegou|chorou|ficou|deu|veio|saiu|morreu|faleceu|caiu|quebrou|passou|gostou|"
+            r"acabou)\b",
             folded,
         )
         is not None

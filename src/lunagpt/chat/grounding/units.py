@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from lunagpt.chat.grounding.facts import Fact, find_facts
@@ -104,7 +105,7 @@ def _pieces(content: str, start: int, end: int) -> list[tuple[int, int]]:
         return [(start, end)]
     cuts = [start, *(match.end() for match in _INNER_BREAK.finditer(content, start, end)), end]
     pieces = []
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         text = content[first:last]
         last -= len(text) - len(text.rstrip())
         first += len(text) - len(text.lstrip())
