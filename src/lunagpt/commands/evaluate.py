@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import textwrap
 from collections.abc import Sequence
@@ -14,12 +15,18 @@ from lunagpt.commands.numbers import in_words
 from lunagpt.commands.opening import set_threads
 from lunagpt.commands.tokenizer import ProgressLine
 from lunagpt.commands.usage import UsageProblem
+from lunagpt.engines import LunaEngine
 from lunagpt.errors import missing_extra
+from lunagpt.evaluation import evaluate, open_language_model
 from lunagpt.evaluation.contamination import ContaminationReport, load_report
 from lunagpt.evaluation.evaluation_data import default_data
+from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.results import PERCENTAGES, Evaluation, Result, save_evaluation
 from lunagpt.evaluation.suites import Suite, load_suite
 from lunagpt.evaluation.task import Task, select_tasks, shipped_tasks
+from lunagpt.files import atomic_write_text
+
+BEHAVIOURS = "comportamentos"
 
 _WIDTH = 80
 _METRIC = 19  # the longest name of a metric
@@ -50,10 +57,12 @@ def run_evaluation(
     if suite is not None and tasks:
         raise UsageProblem(texts.EVALUATE_ONE_CHOICE)
     wanted: Sequence[Task] | Suite | None = None
-    if suite is not None:
+    if suite is not None and suite != BEHAVIOURS:
         wanted = load_suite(suite)
     elif tasks:
         wanted = select_tasks(tasks, shipped_tasks())
+    if suite == BEHAVIOURS:
+        return _run_behaviours(models, limit, seed, output, threads)
     report = None if contamination is None else load_report(contamination)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see `open_chat`
     for number, model in enumerate(models):
@@ -77,15 +86,9 @@ def _measured(
     report: ContaminationReport | None,
     threads: int | None,
 ) -> Evaluation:
-    try:
-        from lunagpt.evaluation import evaluate, open_language_model
-
-        set_threads(threads)
-    except ModuleNotFoundError as error:
-        raise missing_extra(error.name or "torch", "torch", "avaliar modelos") from error
     progress = ProgressLine()
     progress.show(texts.EVALUATE_OPENING.format(model=model))
-    opened = open_language_model(model)
+    opened = _opened(model, threads)
     place: dict[str, Any] = {}
 
     def on_task(task: Task, number: int, total: int) -> None:
@@ -101,6 +104,44 @@ def _measured(
         )
     finally:
         progress.finish()
+
+
+def _run_behaviours(
+    models: Sequence[str], limit: int | None, seed: int, output: Path | None, threads: int | None
+) -> int:
+    """Plays the scripted dialogues of `lunagpt.evaluation.behaviours` with each model."""
+    from lunagpt.evaluation.behaviours import run_behaviours
+
+    for number, name in enumerate(models):
+        model = _opened(name, threads)
+        progress = ProgressLine()
+
+        def show(done: int, total: int, progress: ProgressLine = progress) -> None:
+            progress.show(texts.EVALUATE_BEHAVIOURS.format(percent=100 * done // max(1, total)))
+
+        # through its engine a Luna also tells how each answer ended
+        speaker = LunaEngine(model.model) if model.kind == "luna" else model  # type: ignore[attr-defined]
+        try:
+            report = run_behaviours(speaker, limit=limit, seed=seed, on_progress=show)
+        finally:
+            progress.finish()
+        if number:
+            print()
+        print(report.to_markdown(), end="")
+        if output is not None:
+            path = _output_file(output, name, many=len(models) > 1)
+            atomic_write_text(path, json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n")
+            print(texts.EVALUATE_SAVED.format(path=path))
+    return 0
+
+
+def _opened(model: str, threads: int | None) -> LanguageModel:
+    """The model, ready to be asked."""
+    try:
+        set_threads(threads)
+        return open_language_model(model)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error.name or "torch", "torch", texts.TO_EVALUATE) from error
 
 
 def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:

@@ -97,7 +97,9 @@ EVALUATE_MODELS = "Modelos a medir, um ou mais."
 EVALUATE_DATA = (
     "Arquivo ou pasta de avaliação; pode ser repetida. Sem ela, vale LUNA_EVAL_DATA ou a pasta corpus/eval."
 )
-EVALUATE_SUITE = "Lista de tarefas: rapida, completa ou um arquivo .yaml."
+EVALUATE_SUITE = (
+    "Lista de tarefas: rapida, completa ou um arquivo .yaml; comportamentos são diálogos com roteiro."
+)
 EVALUATE_TASK = "Uma tarefa pelo nome; pode ser repetida."
 EVALUATE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suíte."
 EVALUATE_JSON = "Arquivo para os resultados; com vários modelos, uma pasta."
@@ -205,6 +207,8 @@ INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; esc
 
 EVALUATE_ONE_CHOICE = "As opções --suite e --task não combinam: use uma de cada vez."
 EVALUATE_OPENING = "Abrindo {model}…"
+EVALUATE_BEHAVIOURS = "Diálogos: {percent}%"
+TO_EVALUATE = "avaliar modelos"
 EVALUATE_PROGRESS = "{number}/{total} {title}: {percent}%"
 EVALUATE_HEADING = "{model} ({kind}{parameters})"
 EVALUATE_KINDS = {"luna": "LunaGPT", "transformers": "transformers", "gguf": "GGUF", "engine": "motor"}

@@ -111,7 +111,9 @@ def wilson_interval(hits: int, n: int) -> tuple[float, float]:
     centre = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    # exactly 0 and 1 at the ends, where rounding would fall short of them
+    low = 0.0 if hits == 0 else (centre - spread) / scale
+    return low, 1.0 if hits == n else (centre + spread) / scale
 
 
 def chance_macro_f1(expected: Sequence[str], labels: Sequence[str]) -> float:

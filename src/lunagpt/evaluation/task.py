@@ -102,6 +102,8 @@ class Task(Section):
         unknown = [name for name in self.metrics if name not in known]
         if unknown:
             raise ValueError(f"{self.method} não dá {', '.join(unknown)}; dá: {', '.join(known)}")
+        if self.answer == "number" and self.metrics != ["exact_match"]:
+            raise ValueError("answer: number só dá exact_match")
         if self.file is None and self.kind is None:
             raise ValueError("a tarefa precisa de file (nome do arquivo) ou de kind (valor da coluna task)")
         if self.normalize == "neutral" and not self.neutral:
