@@ -94,6 +94,11 @@ def test_operators_are_words(museums: DocumentStore, query: str) -> None:
     ]
 
 
+def test_a_long_text_is_searched_by_the_words_that_exist(museums: DocumentStore) -> None:
+    page = " ".join(f"palavra{number}" for number in range(500)) + " domingos"
+    assert "domingos" in museums.search_lexical(page, 1)[0].content
+
+
 def test_rare_words_decide(museums: DocumentStore) -> None:
     found = museums.search_lexical("Que museu da cidade abre no domingo?", 6)
     assert all("domingos" in passage.content for passage in found)

@@ -399,6 +399,16 @@ def test_readers_and_writers_in_threads(tmp_path: Path) -> None:
     check_base(tmp_path / "base")
 
 
+def test_threads_that_end_leave_no_open_file() -> None:
+    with DocumentStore(embedder=False) as store:
+        store.add_documents(TOWN)
+        for _ in range(20):
+            thread = threading.Thread(target=store.search_lexical, args=("museu",))
+            thread.start()
+            thread.join()
+        assert len(store._database._connections) <= 2
+
+
 def test_a_closed_store_says_so_and_a_temporary_one_leaves_nothing() -> None:
     store = DocumentStore(embedder=False)
     store.add_documents(TOWN)

@@ -113,7 +113,7 @@ class Database:
         self.path = folder / DATABASE_NAME
         self.read_only = read_only
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._registry_lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._closed = False
@@ -150,7 +150,9 @@ class Database:
             connection = self._connect()
             self._local.connection = connection
             with self._registry_lock:
-                self._connections.append(connection)
+                for thread in [thread for thread in self._connections if not thread.is_alive()]:
+                    self._connections.pop(thread).close()
+                self._connections[threading.current_thread()] = connection
         return connection
 
     @contextmanager
@@ -236,7 +238,7 @@ class Database:
         """Close every connection; harmless when done twice."""
         self._closed = True
         with self._registry_lock:
-            for connection in self._connections:
+            for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
 

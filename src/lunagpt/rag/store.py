@@ -55,12 +55,12 @@ class DocumentStore(StoredVectors):
     def __init__(
         self, path: AnyPath | None = None, *, embedder: Any = "auto", read_only: bool = False
     ) -> None:
+        self._temporary: Callable[[], object] | None = None
         if path is None:
             folder = Path(tempfile.mkdtemp(prefix="luna-base-"))
             self._temporary = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         else:
             folder = Path(path).expanduser()
-            self._temporary = None
             if not read_only:
                 _check_target(folder)
         self.path = folder
