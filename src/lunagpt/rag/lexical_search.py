@@ -35,9 +35,10 @@ class QueryStatistics:
     """The words of a query and what each is worth.
 
     Attributes:
-        idf: token → inverse document frequency ln(1 + (N - n + ½)/(n + ½)), the rarest of those that
-            the base has first. A word that it does not have counts like one that it has once, and a base of less than a thousand passages
-            like one of a thousand: in a few texts about one matter, its words are not common words.
+        idf: token → inverse document frequency ln(1 + (N - n + ½)/(n + ½)); the rarest of the words that the
+            base has come first. A word that it does not have counts like one that it has once, and a base of
+            less than a thousand passages like one of a thousand: in a few texts about one matter, its words
+            are not common words.
         frequency: token → number n of passages with it.
         total: number N of passages that the idf assumes.
     """
@@ -74,7 +75,7 @@ class LexicalSearch:
                 token: self._known_frequency(connection, token) for token in query_tokens(query, stop_words)
             }
             total = max(self._total, _LEAST_TOTAL)
-        # Words that the base has come first: of a long text full of names they are the ones that find anything.
+        # Words that the base has come first: in a long text full of names only they find anything.
         rarest = sorted(frequency, key=lambda token: (frequency[token] == 0, frequency[token], token))
         rarest = rarest[:_MAX_QUERY_TOKENS]
         idf = {token: _idf(max(frequency[token], 1), total) for token in rarest}
