@@ -13,6 +13,7 @@ from lunagpt.config import LunaConfig
 from lunagpt.errors import LunaError
 from lunagpt.evaluation.energy import watch_energy
 from lunagpt.evaluation.performance import PerformanceBenchmark, percentile
+from lunagpt.evaluation.performance_report import performance_report
 from lunagpt.evaluation.process_memory import resident_bytes, watch_memory
 from lunagpt.evaluation.token_reader import token_reader
 from lunagpt.models import LunaModel
@@ -47,6 +48,27 @@ def test_the_specification_calls(model: LunaModel) -> None:
     assert values["peak_memory_mb"] >= values["before_mb"] > values["model_mb"] > 0
     assert values["growth_mb"] == pytest.approx(values["peak_memory_mb"] - values["before_mb"])
     assert values["device_peak_mb"] == 0
+    energy = benchmark.measure_energy(sequence_length=8, new_tokens=2, iterations=1)
+    report = benchmark.generate_report(latency, memory, energy)
+    assert report.count("\n| 8 tokens × 1 |") == 2
+    assert "## Energia" in report
+    assert "## Máquina" in report
+
+
+def test_a_report_says_what_limits_its_numbers() -> None:
+    names = ("mean", "std", "p50", "p95")
+    slow = {f"{name}_{what}_ms": 1.5 for name in names for what in ("latency", "token")}
+    slow |= {
+        "tokens_per_second": 2.0,
+        "prompt_tokens_per_second": 3.0,
+        "cpu_share": 0.2,
+        "beyond_context": 1.0,
+    }
+    text = performance_report("m", {"9 tokens × 1": slow}, energy={"joules_per_token": 0.5, "watts": 9.0})
+    assert "9 tokens × 1\\*" in text
+    assert "Além do contexto" in text
+    assert "estava ocupada com outra coisa em 9 tokens × 1" in text
+    assert "0,5 J por token escrito, a 9 W" in text
 
 
 def test_lengths_beyond_the_context_are_marked(model: LunaModel) -> None:

@@ -169,6 +169,17 @@ class PerformanceBenchmark:
             "watts": use.joules / use.seconds,
         }
 
+    def generate_report(
+        self,
+        latency: Measurements | None = None,
+        memory: Measurements | None = None,
+        energy: dict[str, float | str] | None = None,
+    ) -> str:
+        """What the methods above returned, as Markdown tables with the machine beside them."""
+        from lunagpt.evaluation.performance_report import performance_report
+
+        return performance_report(self.reader.name, latency, memory, energy)
+
     def _answer(self, length: int, batch: int, new_tokens: int, seed: int) -> tuple[float, list[float]]:
         """Seconds to the first token, and of each one after it."""
         import torch
