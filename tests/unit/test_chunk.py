@@ -62,10 +62,10 @@ def check_chunks(document: Document, chunks: list[Chunk], size: int) -> None:
 
 
 LINES = st.sampled_from(
-    ["# Título", "## Outro", "- item um", "- item dois. Com fim.", "| a | b |", "|---|---|",
-     "Uma frase. Outra frase!", "Segue a lista:", "", "", "```", "x = 1", "O Dr. Silva chegou.", "palavra " * 30,
-     "x" * 300, "é" * 90, "1. Passo", "Parágrafo único. Nada.", "   ", "😀" * 40, "a, b; " * 25, "e\u0301" * 50, "\t\t\t\t",
-     "não-fim"]
+    ["# Título", "## Outro", "- item um", "- item dois. Com fim.", "| a | b |", "|---|---|", "a | b",
+     "Uma frase. Outra frase!", "Segue a lista:", "", "", "```", "x = 1", "O Dr. Silva chegou.",
+     "palavra " * 30, "x" * 300, "é" * 90, "1. Passo", "Parágrafo único. Nada.", "   ", "😀" * 40,
+     "a, b; " * 25, "e\u0301" * 50, "\t\t\t\t", "não-fim"]
 )  # fmt: skip
 DOCUMENTS = st.one_of(st.text(max_size=300), st.lists(LINES, max_size=25).map("\n".join))
 
@@ -122,6 +122,15 @@ def test_headings_lists_and_tables_keep_together() -> None:
     assert table.text.startswith("## Problemas comuns\n\n| Erro | Causa | Solução |\n|------|")
     assert all(line.endswith("|") for line in table.text.splitlines() if line.startswith("|"))
     check_chunks(Document("documento", "", MANUAL), chunks, 64)
+
+
+def test_the_head_of_a_table_without_marks_keeps_a_row() -> None:
+    rows = "\n".join(f"E{n:02} | Falta de memória | Feche os outros programas" for n in range(12))
+    text = f"Erros conhecidos\n\nErro | Causa | Solução\n{rows}"
+    chunks = DocumentChunker(64, 0).chunk_document(text)
+    assert len(chunks) > 2
+    assert "Erro | Causa | Solução\nE00 | " in chunks[0].text
+    assert all(line.endswith("programas") for chunk in chunks for line in chunk.text.splitlines()[-1:])
 
 
 def test_heading_path_is_that_of_the_text_and_of_all_of_it() -> None:

@@ -22,7 +22,7 @@ _LINE = re.compile(r"[^\n]+")
 _FENCE = re.compile(r"(`{3,}|~{3,})")
 _HEADING = re.compile(r"(#{1,6})[ \t]+\S")
 _RULE = re.compile(r"([-=*_~#])\1{2,}\Z")
-_TABLE = re.compile(r"\|.*\||[^|]*\|[^|]*\|")
+_TABLE = re.compile(r"\|.*\||[^|]*\|[^|]*\||[^|]*\S \| \S")
 _ITEM = re.compile(
     r"(?:[-*+•·▪◦‣●○■□►✓✔→]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxlIVXL]{1,6})\)|\d{1,3}\.|[IVXL]{1,6}\s*[-–—])\s+\S"
 )

@@ -64,11 +64,13 @@ def find_pieces(document: Document, count_tokens: CountTokens, max_tokens: int) 
     spans: list[tuple[int, int, float, bool, int]] = []
     section = 0
     previous: Block | None = None
+    table_rows = 0
     for block in find_blocks(text, [heading.offset for heading in document.headings]):
         heading = block.kind == "heading"
         if heading and (previous is None or previous.kind != "heading"):
             section += 1
-        cost = _cost_of_starting(text, previous, block)
+        table_rows = table_rows + 1 if block.kind == "table" else 0
+        cost = _cost_of_starting(text, previous, block, table_rows)
         flows = block.kind in ("text", "item")
         for start, end in (
             split_flowing(text, block.start, block.end) if flows else [(block.start, block.end)]
@@ -96,8 +98,8 @@ def find_words(text: str, count_tokens: CountTokens, max_tokens: int) -> list[Pi
     return words
 
 
-def _cost_of_starting(text: str, previous: Block | None, block: Block) -> float:
-    """Cost of a chunk that starts with `block`, which `previous` stands before."""
+def _cost_of_starting(text: str, previous: Block | None, block: Block, table_rows: int) -> float:
+    """Cost of a chunk that starts with `block`, behind `previous`; its row, if it is in a table, from 1."""
     if previous is None:
         return 0.0
     if previous.kind == "heading":
@@ -106,10 +108,9 @@ def _cost_of_starting(text: str, previous: Block | None, block: Block) -> float:
         return _AT_HEADING
     if text[previous.end - 1] == ":" and previous.kind == "text":
         return _AFTER_ANNOUNCEMENT
-    if block.kind == "table" and previous.kind == "table":
-        under_head = _TABLE_RULE.match(text, block.start, block.end)
-        under_rule = _TABLE_RULE.match(text, previous.start, previous.end)
-        return _AFTER_HEADING if under_head or under_rule else _AT_ROW
+    if table_rows > 1:
+        under_head = table_rows == 2 or _TABLE_RULE.match(text, previous.start, previous.end)
+        return _AFTER_HEADING if under_head else _AT_ROW
     if block.kind == "code" and previous.kind == "code":
         return _AT_ROW
     if block.kind == "item":
