@@ -1,0 +1,32 @@
+"""The guide on bases keeps its word: its Python runs from top to bottom and prints what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lunagpt.rag import store_vectors
+
+GUIDE = Path(__file__).parents[2] / "docs" / "base.md"
+
+
+def test_the_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(store_vectors, "open_embedder", lambda wanted: None)  # as where it is not installed
+    names: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.M | re.S):
+        exec(compile(block, str(GUIDE), "exec"), names)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("Edital 7 As inscrições vão até 30 de junho. 0.")
+    assert said[1:] == [
+        "edital-3",
+        "1 removido",
+        "0 removidos",
+        "0 trechos com vetor",
+        "0 de 2",
+        "2 documentos",
+    ]
