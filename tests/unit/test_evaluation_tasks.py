@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import random
+import runpy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,8 @@ from lunagpt.errors import EvaluationError
 from lunagpt.evaluation import evaluate, load_evaluation, load_suite, load_tasks, save_evaluation
 from lunagpt.evaluation.by_likelihood import gap_place
 from lunagpt.evaluation.contamination import ContaminationReport, TaskOverlap
-from lunagpt.evaluation.evaluation_data import data_files, default_data
+from lunagpt.evaluation.evaluation_data import data_files, default_data, shipped_data
+from lunagpt.evaluation.evaluator import NO_FILE
 from lunagpt.evaluation.language_models import LogLikelihood, PartialModel, cut_at, plain_dialogue
 from lunagpt.evaluation.provenance import training_sources
 from lunagpt.evaluation.results import Result, recompute
@@ -139,7 +142,7 @@ def test_data_is_found_by_name_and_descriptions_are_no_data(tmp_path: Path, monk
     assert list(data_files(tmp_path)) == ["a"]
     assert data_files(tmp_path)["a"].rows == [{"text": "um", "id": "1"}]
     monkeypatch.setenv("LUNA_EVAL_DATA", str(tmp_path))
-    assert default_data() == [tmp_path]
+    assert default_data() == [shipped_data(), tmp_path]
     with pytest.raises(EvaluationError, match="Não encontrei"):
         data_files(tmp_path / "nada")
     with pytest.raises(EvaluationError, match="Falta dizer"):
@@ -339,8 +342,8 @@ def test_what_a_model_cannot_do_is_left_out_by_name(tmp_path: Path) -> None:
 def test_a_suite_names_the_files_it_misses(tmp_path: Path) -> None:
     write(tmp_path / "proverbios.jsonl", [{"context": "Água mole", "choices": ["a", "b"], "answer_index": 0}])
     evaluation = evaluate(Oracle(), load_suite("rapida"), tmp_path)
-    assert [result.task for result in evaluation.results] == ["proverbios"]
-    assert evaluation.skipped["cloze_reap"] == "não há arquivo cloze_reap nos dados"
+    assert [result.task for result in evaluation.results] == ["pares_luna", "perguntas_luna", "proverbios"]
+    assert evaluation.skipped["cloze_reap"] == NO_FILE
     with pytest.raises(EvaluationError, match="Nenhum arquivo dos dados serve"):
         evaluate(Oracle(), select_tasks(["enem"], shipped_tasks()), tmp_path)
 
@@ -400,3 +403,18 @@ def test_dialogues_are_written_out_for_models_without_them() -> None:
     assert plain_dialogue(messages) == "Seja breve.\n\nOi?\nResposta:"
     assert cut_at("sim\nPergunta: x", ["\n"]) == "sim"
     assert cut_at("sim", ["\n"]) == "sim"
+
+
+def test_the_shipped_sets_are_as_their_script_makes_them() -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "own_evaluation.py"
+    own_evaluation = runpy.run_path(str(script))
+    for name, make in (
+        ("pares_luna", own_evaluation["pair_rows"]),
+        ("perguntas_luna", own_evaluation["question_rows"]),
+    ):
+        rows = data_files(shipped_data())[name].rows
+        assert rows == make(random.Random(0))
+        assert len({row["id"] for row in rows}) == len(rows)
+        for row in rows:
+            assert row["choices"][row["answer_index"]] == row["answer"]
+            assert len(set(row["choices"])) == len(row["choices"])

@@ -160,9 +160,13 @@ def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:
     lines += ["", *textwrap.wrap(texts.EVALUATE_LEGEND, _WIDTH)]
     lines += textwrap.wrap(_verification(evaluation, report), _WIDTH)
     if evaluation.skipped:
-        lines.append(texts.EVALUATE_SKIPPED)
+        by_reason: dict[str, list[str]] = {}
         for name, reason in evaluation.skipped.items():
-            lines += textwrap.wrap(f"{name}: {reason}", _WIDTH, initial_indent="  ", subsequent_indent="    ")
+            by_reason.setdefault(reason, []).append(name)
+        lines.append(texts.EVALUATE_SKIPPED)
+        for reason, names in by_reason.items():
+            text = f"{', '.join(names)}: {reason}"
+            lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
 
 

@@ -95,7 +95,8 @@ HELD_OUT = "Arquivo de texto cujos trechos não podem entrar no treino; pode ser
 INFO_MODEL = "Pasta do modelo; sem ela, o modelo que vem com o LunaGPT."
 EVALUATE_MODELS = "Modelos a medir, um ou mais."
 EVALUATE_DATA = (
-    "Arquivo ou pasta de avaliação; pode ser repetida. Sem ela, vale LUNA_EVAL_DATA ou a pasta corpus/eval."
+    "Arquivo ou pasta de avaliação; pode ser repetida. Sem ela, valem os conjuntos que vêm com o LunaGPT e a "
+    "pasta da variável LUNA_EVAL_DATA (ou corpus/eval)."
 )
 EVALUATE_SUITE = (
     "Lista de tarefas: rapida, completa ou um arquivo .yaml; comportamentos são diálogos com roteiro."
@@ -194,7 +195,11 @@ FILE_EMPTY = 'Não há perguntas em "{path}": escreva uma por linha.'
 # -- documents -----------------------------------------------------------------------------------------------
 
 INDEX_READING = "Lendo {done} de {total}: {name}"
-INDEX_DONE = "Base {base}: {documents} documentos em {chunks} trechos. Já dá para perguntar:"
+INDEX_DONE = "Base {base}: {documents} em {chunks}. Já dá para perguntar:"
+ONE_DOCUMENT = "1 documento"
+MANY_DOCUMENTS = "{count} documentos"
+ONE_PASSAGE = "1 trecho"
+MANY_PASSAGES = "{count} trechos"
 INDEX_EMPTY = "Base {base}: nenhum documento. Confira a pasta e os tipos de arquivo."
 INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
 INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"

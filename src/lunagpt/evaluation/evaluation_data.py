@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 
 from lunagpt.data.readers import ReadReport, read_rows
@@ -52,16 +53,19 @@ class DataFile:
         return sha256_file(self.path)
 
 
-def default_data() -> list[Path]:
-    """Where evaluation data is looked for when nobody says: `LUNA_EVAL_DATA`, else the folder corpus/eval.
+def shipped_data() -> Path:
+    """The folder of the sets that come with the package."""
+    return Path(str(resources.files("lunagpt") / "assets" / "avaliacao"))
 
-    Empty if there is neither.
-    """
+
+def default_data() -> list[Path]:
+    """Where evaluation data is looked for when nobody says: the shipped sets, and those in the folder that
+    `LUNA_EVAL_DATA` names, or else in corpus/eval if there is such a folder."""
     named = os.environ.get("LUNA_EVAL_DATA", "").strip()
     if named:
-        return [Path(named).expanduser()]
+        return [shipped_data(), Path(named).expanduser()]
     usual = Path("corpus") / "eval"
-    return [usual] if usual.is_dir() else []
+    return [shipped_data(), *([usual] if usual.is_dir() else [])]
 
 
 def data_files(paths: str | Path | Sequence[str | Path]) -> dict[str, DataFile]:

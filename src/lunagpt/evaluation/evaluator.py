@@ -15,7 +15,7 @@ import numpy as np
 from lunagpt.errors import EvaluationError, MissingDependencyError
 from lunagpt.evaluation import by_generation, by_likelihood, by_vectors
 from lunagpt.evaluation.answers import Answers, OnProgress
-from lunagpt.evaluation.evaluation_data import DataFile, data_files
+from lunagpt.evaluation.evaluation_data import DataFile, data_files, shipped_data
 from lunagpt.evaluation.language_models import LanguageModel, open_language_model
 from lunagpt.evaluation.provenance import Provenance
 from lunagpt.evaluation.results import Evaluation, Result, interval_of, recompute
@@ -39,6 +39,7 @@ _MEASURES: Mapping[str, Measure] = {
     "generate": by_generation.measure_generation,
 }
 
+NO_FILE = "o arquivo de dados não foi encontrado"
 _LACKING = {
     "loglikelihood": "este modelo não dá a probabilidade de um texto",
     "embed": "este modelo não dá vetores de textos",
@@ -97,7 +98,10 @@ def evaluate(
         seed=seed,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    plan = _plan(tasks, data_files(data), limit, evaluation.skipped)
+    files = data_files(data)
+    if tasks is not None:  # what is asked for by name is also found in the package
+        files = {**data_files(shipped_data()), **files}
+    plan = _plan(tasks, files, limit, evaluation.skipped)
     for number, entry in enumerate(plan, start=1):
         if entry.task.capability not in language_model.capabilities:
             evaluation.skipped[entry.task.name] = _LACKING[entry.task.capability]
@@ -198,7 +202,7 @@ def _plan(
         if task.file is None:
             plan += [Planned(task.for_file(f.stem), f, at_most) for f in files.values() if _has(f, task)]
         elif file is None:
-            skipped[task.name] = f"não há arquivo {task.file} nos dados"
+            skipped[task.name] = NO_FILE
         else:
             plan.append(Planned(task, file, at_most))
     if not plan:
