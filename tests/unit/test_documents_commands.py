@@ -59,7 +59,7 @@ def test_indexing_tells_what_was_read_and_what_was_not(
     assert "2 arquivos novos" in out
     assert "quebrado.pdf" in out
     assert (
-        texts.INDEX_DONE.format(base=target, documents=2, chunks=DocumentStore.load(target).chunk_count)
+        f"Base {target}: 2 documentos em {DocumentStore.load(target).chunk_count} trechos."
         in out
     )
     assert is_base(target)

@@ -70,7 +70,9 @@ def run_index(
         if not len(store):
             print(texts.INDEX_EMPTY.format(base=output))
             return 1
-        print(texts.INDEX_DONE.format(base=output, documents=len(store), chunks=store.chunk_count))
+        documents = _counted(len(store), texts.ONE_DOCUMENT, texts.MANY_DOCUMENTS)
+        chunks = _counted(store.chunk_count, texts.ONE_PASSAGE, texts.MANY_PASSAGES)
+        print(texts.INDEX_DONE.format(base=output, documents=documents, chunks=chunks))
         print(texts.INDEX_TRY.format(base=output))
         if vectors:
             _embed(system, line)
@@ -111,6 +113,10 @@ def _reading(state: SyncProgress) -> str:
 def _embedding(progress: EmbeddingProgress) -> str:
     rate = decimal(round(progress.per_second or 0.0, 1))
     return texts.INDEX_VECTORS.format(done=progress.done, total=progress.total, rate=rate)
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return one if count == 1 else many.format(count=count)
 
 
 class _Line:
