@@ -160,6 +160,20 @@ def test_stopping_a_checked_answer_keeps_the_sentences_shown() -> None:
     assert chat.report.finish_reason == "cancelled"
 
 
+def test_evidence_fits_into_the_window_and_keeps_the_passage_that_answers() -> None:
+    engine = ScriptedEngine.saying("A multa por atraso é de R$ 50,00 [2].", "A multa é de R$ 50,00 [9].")
+    engine.context_window = 320
+    filler = [{"title": f"Ata {n}", "content": f"Na reunião {n} falou-se do jardim. " * 8} for n in range(4)]
+    chat = LunaChat(engine, Search(*filler, FEE))
+    assert chat.send_message("Qual é o valor da multa por atraso?") == "A multa por atraso é de R$ 50,00 [2]."
+    prompt = engine.prompts[0][-1]["content"]
+    assert len(prompt) < 320 * 4
+    assert "[2] Multas: A multa por atraso" in prompt
+    assert chat.report.citations[0].passage is FEE
+    assert chat.send_message("Qual é o valor da multa por atraso?") == "“A multa por atraso é de R$ "
+                                                                       "50,00.” [2]"
+
+
 def test_documents_first_then_the_encyclopaedia() -> None:
     chat, engine, search = quoting(POOL)
     chat.enable_encyclopedia()

@@ -58,10 +58,7 @@ def test_indexing_tells_what_was_read_and_what_was_not(
     out = capsys.readouterr().out
     assert "2 arquivos novos" in out
     assert "quebrado.pdf" in out
-    assert (
-        f"Base {target}: 2 documentos em {DocumentStore.load(target).chunk_count} trechos."
-        in out
-    )
+    assert f"Base {target}: 2 documentos em {DocumentStore.load(target).chunk_count} trechos." in out
     assert is_base(target)
 
     (documents / "novo.txt").write_text("O síndico é Carlos.", encoding="utf-8")
@@ -239,3 +236,14 @@ def test_a_base_that_is_missing_ends_with_a_sentence(luna: Conversation) -> None
     code, out, err = luna("chat", "--knowledge-base", "/nao/existe", "oi")
     assert (code, out) == (1, "")
     assert err.startswith('Erro: Não há base nem pasta de documentos em "/nao/existe"')
+
+
+def test_answers_to_a_file_carry_their_sources(luna: Conversation, base: Path, tmp_path: Path) -> None:
+    questions, answers = tmp_path / "perguntas.txt", tmp_path / "respostas.txt"
+    questions.write_text("Em que dia a piscina fica fechada?\noi\n", encoding="utf-8")
+    arguments = ["--input", str(questions), "--output", str(answers), "--knowledge-base", str(base)]
+    assert luna(*arguments)[0] == 0
+    assert answers.read_text(encoding="utf-8") == (
+        "Pergunta: Em que dia a piscina fica fechada?\nResposta: “Às segundas-feiras ela fica fechada.” [1]\n"
+        "[1] Regulamento da piscina (regras/piscina.md)\n\nPergunta: oi\nResposta: modelo: oi\n"
+    )

@@ -44,6 +44,7 @@ NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro j
 # quote; found on our own dialogues and the stored questions (see docs/documentos.md).
 _LEAST_RELEVANCE = 0.3
 _LEAST_CERTAINTY = 0.4
+_CHARACTERS_PER_TOKEN = 4  # of Portuguese, on the cautious side for the Luna tokenizer
 # A personal message is answered from documents only if the quotation is this certain; else it is talk.
 _PERSONAL_CERTAINTY = 0.6
 
@@ -159,6 +160,7 @@ def generate(turn: Turn) -> Turn:
         return turn
     content = turn.message
     if turn.passages:
+        _fit_evidence(turn)
         content = format_evidence([_evidence(passage) for passage in turn.passages], turn.query)
         turn.gate = Gate(turn.passages, turn.query, turn.quotation)
     system = [{"role": "system", "content": turn.system_prompt}] if turn.system_prompt else []
@@ -253,6 +255,29 @@ def _quote(turn: Turn, quotation: GroundedAnswer) -> None:
     turn.report.confidence = quotation.confidence
     turn.report.span = quotation.span
     logger.debug("[verificar] resposta citada, certeza %.2f", quotation.confidence)
+
+
+def _fit_evidence(turn: Turn) -> None:
+    """Leaves as many of the first passages as fit into half of the model's window, and always the one that is
+    quoted; a passage that alone is too long stays, and the engine shortens the prompt."""
+    window = getattr(turn.engine, "context_window", None)
+    if not isinstance(window, int):
+        return
+    left = window * _CHARACTERS_PER_TOKEN // 2
+    kept: list[Mapping[str, Any]] = []
+    for passage in turn.passages:
+        left -= len(str(passage["content"]))
+        if kept and left < 0:
+            break
+        kept.append(passage)
+    if len(kept) == len(turn.passages):
+        return
+    if turn.quotation is not None and turn.quotation.citations[0].number > len(kept):
+        kept[-1] = turn.quotation.citations[0].passage
+    turn.passages = kept
+    turn.report.passages = tuple(kept)
+    if turn.quotation is not None:
+        turn.quotation = extractive_answer(turn.query, kept, threshold=0.0)
 
 
 def _evidence(passage: Mapping[str, Any]) -> dict[str, str]:

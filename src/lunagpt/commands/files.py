@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lunagpt.chat import LunaChat
 from lunagpt.commands import failures, texts
+from lunagpt.commands.sources import footnotes
 from lunagpt.errors import DataError, LunaError
 from lunagpt.files import atomic_write_text
 
@@ -50,6 +51,8 @@ def answer_file(chat: LunaChat, questions: list[str], output: Path | None) -> in
             chat.clear()
             try:
                 reply = texts.FILE_ANSWER.format(text=chat.send_message(question))
+                if notes := footnotes(chat.report):
+                    reply += f"\n{notes}"
             except LunaError as error:
                 failed = True
                 failures.complain(str(error))
