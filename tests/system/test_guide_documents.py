@@ -27,8 +27,8 @@ def in_one_line(text: str) -> str:
 
 
 def shell(block: str, folder: Path) -> str:
-    """Runs the lines of a block; `luna` is this interpreter's, and vectors are left out. Returns what the last
-    line said."""
+    """Runs the lines of a block and returns what the last one said; `luna` is this interpreter's, and vectors
+    are left out."""
     said = ""
     document = re.search(r"cat > (\S+) <<'FIM'\n(.*?)^FIM$", block, re.MULTILINE | re.DOTALL)
     if document is not None:

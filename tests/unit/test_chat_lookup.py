@@ -170,8 +170,8 @@ def test_evidence_fits_into_the_window_and_keeps_the_passage_that_answers() -> N
     assert len(prompt) < 320 * 4
     assert "[2] Multas: A multa por atraso" in prompt
     assert chat.report.citations[0].passage is FEE
-    assert chat.send_message("Qual é o valor da multa por atraso?") == "“A multa por atraso é de R$ "
-                                                                       "50,00.” [2]"
+    answer = chat.send_message("Qual é o valor da multa por atraso?")
+    assert answer == "“A multa por atraso é de R$ 50,00.” [2]"
 
 
 def test_documents_first_then_the_encyclopaedia() -> None:
