@@ -1,0 +1,97 @@
+"""The embedding model of a store: opened when it is first needed, put to work on what has no vectors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from lunagpt.rag.embeddings import BackgroundEmbedder, Embedder, open_embedder
+from lunagpt.rag.embeddings.base import Vectors
+from lunagpt.rag.searching import ToRelevance
+
+
+class ModelHolder:
+    """What every store does with its embedding model; the store adds how vectors are kept."""
+
+    def __init__(self, embedder: Any) -> None:
+        """
+        Args:
+            embedder: whatever `open_embedder` takes.
+        """
+        self._embedder_wanted = embedder
+        self._embedder: Embedder | None = None
+        self._embedder_opened = False
+        self._embedder_lock = threading.RLock()
+        self._calibrations: dict[str, ToRelevance] = {}
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """The embedding model, opened on first use; None if there is none (said once in the log)."""
+        with self._embedder_lock:
+            if not self._embedder_opened:
+                self._embedder = open_embedder(self._embedder_wanted)
+                self._embedder_opened = True
+            return self._embedder
+
+    def use_embedder(self, wanted: Any) -> None:
+        """Use another embedding model from now on: whatever `embeddings.open_embedder` takes."""
+        with self._embedder_lock:
+            self._embedder_wanted, self._embedder_opened = wanted, False
+
+    def create_embeddings(self, batch_size: int = 32, embedder: Embedder | None = None) -> int:
+        """Compute the vectors that are missing; what is done survives an interruption.
+
+        Args:
+            batch_size: texts per step. embedder: another model than the store's own.
+
+        Returns:
+            How many passages got a vector; 0 without an embedding model.
+        """
+        model = embedder or self.embedder
+        if model is None:
+            return 0
+        before = self.vector_count(model.name)
+        return BackgroundEmbedder(self, model, batch_size=batch_size).run().done - before
+
+    def update_embeddings(self, only_new: bool = True, batch_size: int = 32) -> int:
+        """Compute the vectors of new passages, or with ``only_new=False`` all of them anew."""
+        if not only_new and self.embedder is not None:
+            self._forget_vectors()
+        return self.create_embeddings(batch_size)
+
+    @property
+    def chunk_count(self) -> int:
+        """Number of passages."""
+        raise NotImplementedError
+
+    def vector_count(self, model: str | None = None) -> int:
+        """Passages that have a vector of a model."""
+        raise NotImplementedError
+
+    def chunks_without_vectors(self, model: str, limit: int) -> list[tuple[int, str]]:
+        """Up to `limit` passages without a vector of `model`: (chunk id, text to embed); equal texts once."""
+        raise NotImplementedError
+
+    def add_vectors(self, model: str, chunk_ids: Sequence[int], vectors: Vectors) -> None:
+        """Keep vectors (n, d) of length 1 for passages and for all others of equal text."""
+        raise NotImplementedError
+
+    def _forget_vectors(self) -> None:
+        raise NotImplementedError
+
+    def _to_relevance(self, model: str) -> ToRelevance:
+        """Cosine → relevance for a model. Of a model that is not at hand, the cosine itself has to do."""
+        embedder = self._embedder
+        if embedder is None or embedder.name != model:
+            return _positive
+        known = self._calibrations.get(model)
+        if known is None:
+            from lunagpt.rag.thresholds import calibrate
+
+            known = self._calibrations[model] = calibrate(embedder).to_relevance
+        return known
+
+
+def _positive(cosine: float) -> float:
+    return min(max(cosine, 0.0), 1.0)
