@@ -15,6 +15,7 @@ from lunagpt.evaluation.comparison import ComparedModel, Comparison, Sample, com
 from lunagpt.evaluation.findings import chance_sentence, duel_sentence, hollow_wins, summary
 from lunagpt.evaluation.report import markdown_report
 from lunagpt.evaluation.report_html import html_report
+from lunagpt.evaluation.report_rows import question
 from lunagpt.evaluation.results import Result
 
 NASTY = '<script>alert("x")</script>|*`_'
@@ -173,6 +174,15 @@ def check_page(page: str) -> Checker:
     assert checker.problems == []
     assert checker.open == []
     return checker
+
+
+def test_long_items_lose_the_end_of_their_longest_line() -> None:
+    passage = "palavra " * 300
+    sample = Sample("t", "T", "1", f"{passage}\nQual é?\nA) sim\nB) não", "", ("A",), (1.0,))
+    lines = question(sample)
+    assert lines[1:] == ["Qual é?", "A) sim", "B) não"]
+    assert lines[0].endswith("palavra…")
+    assert 500 < sum(map(len, lines)) <= 700
 
 
 def test_html_is_closed_safe_and_described(comparison: Comparison) -> None:

@@ -33,6 +33,7 @@ _SAMPLES_PER_TASK = 1
 _MOST_SAMPLES = 8
 _SPEED_LENGTH = 128  # tokens of the prompt whose speed is measured
 _SPEED_ITERATIONS = 5
+_ORIGINS = {"luna": "LunaModel na memória", "engine": "motor de conversa"}
 
 
 @dataclass
@@ -305,7 +306,7 @@ def _introduce(entry: _Entry) -> ComparedModel:
     path = facts.get("path")
     return ComparedModel(
         name=entry.name,
-        source=Path(path).name if path else str(facts.get("kind", "")),
+        source=Path(path).name if path else _ORIGINS.get(str(facts.get("kind")), ""),
         fingerprint=str(facts.get("sha256") or ""),
         parameters=facts.get("parameters"),
     )

@@ -39,7 +39,7 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
         yield "## Itens em que os modelos diferem"
         for sample in comparison.samples:
             yield f"**{escaped(sample.title)}**, item {escaped(sample.item_id)}"
-            yield f"> {escaped(report_rows.question(sample))}"
+            yield "  \n".join(f"> {escaped(line)}" for line in report_rows.question(sample))
             answers = report_rows.answer_rows(sample, names)
             yield "\n".join(f"- {escaped(name)}: {escaped(answer)}" for name, answer in answers)
     if comparison.speed:

@@ -160,7 +160,7 @@ def _samples(comparison: Comparison) -> Html:
         heading = join((sample.title, " ", element("small", sample.item_id, class_="soft")))
         blocks += [
             element("h3", heading),
-            element("blockquote", paragraph(report_rows.question(sample))),
+            element("blockquote", *map(paragraph, report_rows.question(sample))),
             pairs(report_rows.answer_rows(sample, names)),
         ]
     return section("Itens em que os modelos diferem", intro, *blocks)

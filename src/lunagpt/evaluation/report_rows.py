@@ -20,6 +20,7 @@ from lunagpt.evaluation.results import Result
 from lunagpt.reporting.wording import duration, number, percent, shortened
 
 _LONGEST_QUESTION = 700  # characters of an item that are shown
+_SHORTEST_PASSAGE = 200
 _LONGEST_ANSWER = 300
 
 DUEL_HEADERS = ("Tarefa", "Diferença", "Intervalo de 95 %", "Itens ganhos e perdidos", "Conclusão")
@@ -41,9 +42,16 @@ def answer_rows(sample: Sample, names: Sequence[str]) -> Iterator[tuple[str, str
         yield name, f"{shown} ({judged})" if shown else f"({judged})"
 
 
-def question(sample: Sample) -> str:
-    """The item's question, at a length that can be read."""
-    return shortened(sample.question, _LONGEST_QUESTION)
+def question(sample: Sample) -> list[str]:
+    """The lines of an item's question, together at a length that can be read."""
+    lines = [line for line in sample.question.splitlines() if line.strip()]
+    length = sum(map(len, lines))
+    if length <= _LONGEST_QUESTION:
+        return lines
+    # The longest line is the passage that the question is about: it is the one to shorten.
+    longest = max(range(len(lines)), key=lambda i: len(lines[i]))
+    kept = max(_SHORTEST_PASSAGE, len(lines[longest]) - (length - _LONGEST_QUESTION))
+    return [shortened(line, kept) if i == longest else line for i, line in enumerate(lines)]
 
 
 def value_rows(tasks: Sequence[TaskComparison]) -> Iterator[list[str]]:

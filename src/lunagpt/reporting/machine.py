@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from lunagpt.reporting.wording import number
+from lunagpt.reporting.wording import count, number
 
 
 def describe_machine() -> dict[str, str]:
@@ -19,7 +19,8 @@ def describe_machine() -> dict[str, str]:
     facts["Python"] = platform.python_version()
     torch = sys.modules.get("torch")
     if torch is not None:
-        facts["PyTorch"] = f"{torch.__version__}, {torch.get_num_threads()} linhas de execução"
+        threads = count(torch.get_num_threads(), "linha", "linhas")
+        facts["PyTorch"] = f"{torch.__version__}, {threads} de execução"
         if torch.cuda.is_available():
             facts["GPU"] = torch.cuda.get_device_name()
     if hasattr(os, "getloadavg"):

@@ -107,6 +107,7 @@ svg .outline{stroke-width:2;fill-opacity:.1}
 details{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .8rem;margin:.6rem 0}
 summary{cursor:pointer;font-weight:600}
 blockquote{margin:.5rem 0;padding:.1rem .9rem;border-left:3px solid var(--line);color:var(--soft)}
+blockquote p{margin:.15rem 0}
 dl.pairs{display:grid;grid-template-columns:minmax(0,1fr);gap:0 1rem}
 dl.pairs dt{font-weight:600}
 dl.pairs dd{margin:0 0 .4rem}
