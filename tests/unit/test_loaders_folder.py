@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.unit.loader_samples import Pdf, PdfPage, samples
 from lunagpt.data.loaders import (
     SUPPORTED,
     FileResult,
+    Limits,
     LoadSummary,
     find_files,
     load_file,
@@ -244,3 +246,14 @@ def test_a_program_without_a_main_guard_can_load(tmp_path: Path) -> None:
         [sys.executable, str(program)], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True
     )
     assert result.stdout.split() == ["início", "Olá"]
+
+
+def test_the_page_about_formats_tells_the_truth(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "formatos.md").read_text(encoding="utf-8")
+    assert not [ending for endings in SUPPORTED.values() for ending in endings if f"`{ending}`" not in page]
+    assert not [name for name in asdict(Limits()) if f"`{name}`" not in page and name != "zip_ratio"]
+    monkeypatch.chdir(folder.parent)
+    code = page.split("```python\n")[1].split("```")[0]
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert str(names["summary"]).startswith("12 arquivos lidos")

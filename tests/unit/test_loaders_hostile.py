@@ -28,7 +28,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="o sistema não tem este l
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(Limits(wall_seconds=60))
+    sandbox = Sandbox(Limits(wall_seconds=60, nodes=200_000))
     yield sandbox
     sandbox.close()
 
