@@ -120,6 +120,15 @@ def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
 
 
 @POSIX
+def test_a_file_that_becomes_a_link_meanwhile_is_not_read(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "segredo.txt").write_text("fora da pasta", encoding="utf-8")
+    files = find_files(folder, file_types=["txt"])
+    (folder / "amostra.txt").unlink()
+    (folder / "amostra.txt").symlink_to(tmp_path / "segredo.txt")
+    assert "não é um arquivo comum" in str(next(load_files(files)).problem)
+
+
+@POSIX
 def test_pipes_are_skipped(folder: Path) -> None:
     os.mkfifo(folder / "cano.txt")
     assert next(r for r in load_folder(folder) if r.id == "cano.txt").skipped == "não é um arquivo comum"

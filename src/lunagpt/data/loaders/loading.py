@@ -154,7 +154,7 @@ def _load(file: FoundFile, free: SimpleQueue[Sandbox]) -> FileResult:
         return FileResult(file.path, file.id, skipped=file.skipped)
     sandbox = free.get()
     try:
-        documents, notes = sandbox.parse(file.path, file.id, file.kind)
+        documents, notes = sandbox.parse(file.path, file.id, file.kind, follow_link=False)
     except FileProblem as problem:
         return FileResult(file.path, file.id, problem=str(problem))
     finally:

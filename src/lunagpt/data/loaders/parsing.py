@@ -14,13 +14,22 @@ from lunagpt.data.loaders.problems import FileProblem, megabytes
 from lunagpt.data.loaders.reading import Reading
 
 
-def parse_file(path: str, identity: str, kind: str, limits: Limits) -> tuple[list[Document], list[str]]:
+def parse_file(
+    path: str, identity: str, kind: str, limits: Limits, follow_link: bool = True
+) -> tuple[list[Document], list[str]]:
     """Documents of a file, and notices about how it was read.
+
+    Args:
+        path: the file.
+        identity: see `Reading.id`.
+        kind: see `Reading.kind`.
+        limits: see `Limits`.
+        follow_link: whether `path` may be a symbolic link, where the system can tell.
 
     Raises:
         FileProblem: it cannot be read; the message says why.
     """
-    data = read_regular_file(path, limits)
+    data = read_regular_file(path, limits, follow_link)
     if not data:
         raise FileProblem(problems.EMPTY)
     return parse_bytes(data, identity, kind, limits)
@@ -36,7 +45,7 @@ def parse_bytes(data: bytes, identity: str, kind: str, limits: Limits) -> tuple[
     return documents, list(dict.fromkeys(reading.notes))
 
 
-def read_regular_file(path: str, limits: Limits) -> bytes:
+def read_regular_file(path: str, limits: Limits, follow_link: bool = True) -> bytes:
     """Bytes of a regular file; never waits on a pipe or a device, nor reads more than it may.
 
     Raises:
@@ -46,6 +55,8 @@ def read_regular_file(path: str, limits: Limits) -> bytes:
     flags = (
         os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
     )
+    if not follow_link:  # a file may have been replaced by a link since the folder was listed
+        flags |= getattr(os, "O_NOFOLLOW", 0)
     try:
         descriptor = os.open(path, flags)
     except OSError as error:

@@ -52,7 +52,7 @@ class Sandbox:
         self._served = 0
 
     def parse(
-        self, path: str | os.PathLike[str], identity: str, kind: str
+        self, path: str | os.PathLike[str], identity: str, kind: str, follow_link: bool = True
     ) -> tuple[list[Document], list[str]]:
         """Like `parsing.parse_file`.
 
@@ -61,7 +61,12 @@ class Sandbox:
             SandboxError: no child can be started.
         """
         child = self._running_child()
-        request = {"path": os.fsencode(path).decode("latin-1"), "id": identity, "kind": kind}
+        request = {
+            "path": os.fsencode(path).decode("latin-1"),
+            "id": identity,
+            "kind": kind,
+            "follow_link": follow_link,
+        }
         late = threading.Event()
         timer = threading.Timer(self.limits.wall_seconds, _stop, (child, late))
         timer.daemon = True

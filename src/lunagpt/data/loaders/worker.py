@@ -34,13 +34,13 @@ def main() -> None:
         request = json.loads(line)
         _limit_cpu(limits.cpu_seconds)
         path = os.fsdecode(request["path"].encode("latin-1"))
-        _send(answers, answer(path, request["id"], request["kind"], limits))
+        _send(answers, answer(path, request["id"], request["kind"], limits, request["follow_link"]))
 
 
-def answer(path: str, identity: str, kind: str, limits: Limits) -> dict[str, Any]:
+def answer(path: str, identity: str, kind: str, limits: Limits, follow_link: bool = True) -> dict[str, Any]:
     """The documents of a file with notices, or the problem with it, as values that fit in JSON."""
     try:
-        documents, notes = parse_file(path, identity, kind, limits)
+        documents, notes = parse_file(path, identity, kind, limits, follow_link)
         return {"documents": [document.to_dict() for document in documents], "notes": notes}
     except FileProblem as problem:
         return {"problem": str(problem)}
