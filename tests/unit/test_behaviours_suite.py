@@ -71,6 +71,10 @@ def test_every_judged_answer_has_a_sample_that_passes_and_one_that_fails() -> No
             assert judge(turn, Answer(text, turn.user, said)).problems, f"{scenario.id}: {text}"
 
 
+def test_titles_fit_the_terminal() -> None:
+    assert max(len(skill.title) for skill in SKILLS) <= 41
+
+
 def test_no_script_is_a_copy_of_another() -> None:
     questions = [turn.user for scenario in SCENARIOS for turn in scenario.turns]
     conversations = [tuple(turn.user for turn in scenario.turns) for scenario in SCENARIOS]
@@ -156,6 +160,9 @@ def test_the_report_can_be_stored_and_read(mini: Path) -> None:
     table = report.to_markdown()
     assert "| Lembra | 0 de 2 | 0 % | 0 % a 66 % | 50 % | 0 de 2 (0 %) | 50 % |" in table
     assert "| Fica em português |" in table
+    text = report.to_text()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "0/2   0 %" in text
 
 
 def test_a_model_that_only_generates_is_played_too(mini: Path) -> None:

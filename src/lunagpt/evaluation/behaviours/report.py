@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 from typing import Any
 
 from lunagpt.evaluation.statistics import wilson_interval
@@ -20,6 +21,11 @@ FORM_TITLES = {
     "lingua": "Fica em português",
     "eco": "Não devolve só a pergunta",
 }
+_LEGEND = (
+    "Um diálogo só passa se todas as suas respostas verificadas estiverem certas; resp.: respostas certas uma a "
+    "uma. IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor de oito respondedores que não entendem "
+    "nada, como repetir a pergunta ou sempre recusar."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class BehaviourReport:
     @property
     def overall(self) -> SkillRate:
         """The rate over all scenarios."""
-        return self._rate("total", "Todos os cenários", self.transcripts)
+        return self._rate("total", "Todos os diálogos", self.transcripts)
 
     @property
     def form(self) -> tuple[SkillRate, ...]:
@@ -166,17 +172,36 @@ class BehaviourReport:
             "transcripts": [_transcript_dict(transcript) for transcript in self.transcripts],
         }
 
+    def to_text(self) -> str:
+        """The rates for a terminal of 80 columns."""
+        overall = self.overall
+        lines = [
+            f"Comportamentos: {self.model} ({overall.n} diálogos, {overall.answers} respostas verificadas)",
+            "",
+            f"{'':41}{'diálogos':>9}{'':5}{'IC 95 %':>10}{'trivial':>8}{'resp.':>7}",
+        ]
+        for rate in (*self.rates, overall):
+            interval = f"{100 * rate.low:.0f} a {100 * rate.high:.0f}"
+            answers = _percent(_share(rate.answers_passed, rate.answers))
+            lines.append(
+                f"{rate.title:41}{f'{rate.passed}/{rate.n}':>9}{_percent(rate.value):>6}{interval:>9}"
+                f"{_percent(rate.trivial):>8}{answers:>7}"
+            )
+        lines += ["", f"{'Em toda resposta do modelo':41}{'respostas':>9}"]
+        for rate in self.form:
+            lines.append(f"{rate.title:41}{f'{rate.passed}/{rate.n}':>9}{_percent(rate.value):>6}")
+        lines += ["", *wrap(_LEGEND, 80)]
+        return "\n".join(lines) + "\n"
+
     def to_markdown(self) -> str:
         """The rates as tables in Portuguese."""
         rates = (*self.rates, self.overall)
         lines = [
             f"## Comportamentos: {self.model}",
             "",
-            "Cada cenário é uma conversa com roteiro; passa quem acerta todas as respostas verificadas. "
-            "IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor dos respondedores que não "
-            "entendem nada (repetir a pergunta, sempre recusar…).",
+            _LEGEND,
             "",
-            "| habilidade | cenários | taxa | IC | trivial | respostas | trivial |",
+            "| habilidade | diálogos | taxa | IC | trivial | respostas | trivial |",
             "|---|---:|---:|---:|---:|---:|---:|",
             *(f"{_row(rate)} {_percent(rate.trivial)} | {_answers(rate)} |" for rate in rates),
             "",
