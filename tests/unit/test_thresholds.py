@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunagpt.rag.calibration_pairs import calibration_pairs, calibration_set
-from lunagpt.rag.thresholds import Calibration, calibrate, calibrate_scores, fit_logistic
+from lunagpt.rag.thresholds import (
+    Calibration,
+    calibrate,
+    calibrate_scores,
+    find_calibration,
+    fit_logistic,
+)
 
 
 class PlantedEmbedder:
@@ -162,3 +168,12 @@ def test_the_shipped_curve_is_what_the_model_gives() -> None:
         assert fitted.to_score(relevance) == pytest.approx(shipped.to_score(relevance), abs=2e-3)
     assert shipped.auc > 0.85
     assert shipped.error < 0.12
+
+
+def test_the_curve_of_the_default_model_is_known_by_name() -> None:
+    known = find_calibration("multilingual-e5-small-q4")
+    assert known is not None
+    # Its cosines lie between 0.7 and 0.95: what looks high is nothing, and what is high is an answer.
+    assert known.to_relevance(0.80) < 0.1
+    assert known.to_relevance(0.88) > 0.8
+    assert find_calibration("nunca visto") is None

@@ -81,15 +81,17 @@ class ModelHolder:
         raise NotImplementedError
 
     def _to_relevance(self, model: str) -> ToRelevance:
-        """Cosine → relevance for a model. Of a model that is not at hand, the cosine itself has to do."""
-        embedder = self._embedder
-        if embedder is None or embedder.name != model:
-            return _positive
+        """Cosine → relevance for a model. Of a model that nobody knows here, the cosine itself has to do."""
         known = self._calibrations.get(model)
         if known is None:
-            from lunagpt.rag.thresholds import calibrate
+            from lunagpt.rag.thresholds import calibrate, find_calibration
 
-            known = self._calibrations[model] = calibrate(embedder).to_relevance
+            embedder = self._embedder
+            at_hand = embedder is not None and embedder.name == model
+            found = calibrate(embedder) if at_hand and embedder is not None else find_calibration(model)
+            if found is None:
+                return _positive
+            known = self._calibrations[model] = found.to_relevance
         return known
 
 

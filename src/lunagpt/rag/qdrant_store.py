@@ -44,7 +44,7 @@ from lunagpt.rag.writing import Chunking
 AnyPath = str | PathLike[str]
 
 _DEFAULT_DIMENSION = 384
-_INDEXED_FIELDS = ("kind", "document_id", "sha256", "version", "flags")
+INDEXED_FIELDS = ("kind", "document_id", "sha256", "version", "flags")
 
 
 class QdrantStore(ModelHolder):
@@ -92,11 +92,11 @@ class QdrantStore(ModelHolder):
             from lunagpt.rag.qdrant_server_points import ServerPoints, connect
 
             client = connect(location, api_key) if is_url else location
-            return ServerPoints(client, collection, width, _INDEXED_FIELDS)
+            return ServerPoints(client, collection, width, INDEXED_FIELDS)
         from lunagpt.rag.qdrant_edge_points import EdgePoints, edge_dimension
 
         self.path = Path(location).expanduser()
-        return EdgePoints(self.path, edge_dimension(self.path) or width(), _INDEXED_FIELDS)
+        return EdgePoints(self.path, edge_dimension(self.path) or width(), INDEXED_FIELDS)
 
     # Documents
 

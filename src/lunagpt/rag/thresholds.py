@@ -95,19 +95,27 @@ def calibrate(embedder: Embedder, cache_folder: Path | None = None) -> Calibrati
     Raises:
         EmbeddingError, MemoryError: the model failed.
     """
-    shipped = _shipped().get(embedder.name)
-    if shipped is not None:
-        return shipped
-    folder = cache_folder or platformdirs.user_cache_path("lunagpt", appauthor=False) / "calibration"
-    path = folder / f"{_key(embedder.name)}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):  # absent or damaged: fitted again
-        kept = Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        if kept.name == embedder.name:
-            return kept
+    known = find_calibration(embedder.name, cache_folder)
+    if known is not None:
+        return known
     fitted = fit_embedder(embedder)
     with suppress(OSError):  # a read-only home costs ten seconds at each start, nothing else
-        atomic_write_text(path, json.dumps(fitted.to_dict(), ensure_ascii=False, indent=2) + "\n")
+        text = json.dumps(fitted.to_dict(), ensure_ascii=False, indent=2) + "\n"
+        atomic_write_text(_cache_path(embedder.name, cache_folder), text)
     return fitted
+
+
+def find_calibration(model: str, cache_folder: Path | None = None) -> Calibration | None:
+    """The curve of a model by its name, if it ships with LunaGPT or has been fitted on this machine before."""
+    shipped = _shipped().get(model)
+    if shipped is not None:
+        return shipped
+    with suppress(OSError, ValueError, KeyError, TypeError):  # absent or damaged: as if never fitted
+        text = _cache_path(model, cache_folder).read_text(encoding="utf-8")
+        kept = Calibration.from_dict(json.loads(text))
+        if kept.name == model:
+            return kept
+    return None
 
 
 def fit_embedder(embedder: Embedder) -> Calibration:
@@ -218,6 +226,7 @@ def _shipped() -> dict[str, Calibration]:
     return {entry["name"]: Calibration.from_dict(entry) for entry in json.loads(text)}
 
 
-def _key(name: str) -> str:
-    """File name for a model name: any model name may hold any character."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+def _cache_path(model: str, folder: Path | None) -> Path:
+    # A model name may hold any character, so its hash names the file.
+    folder = folder or platformdirs.user_cache_path("lunagpt", appauthor=False) / "calibration"
+    return folder / f"{hashlib.sha256(model.encode()).hexdigest()[:16]}.json"

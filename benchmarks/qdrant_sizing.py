@@ -1,0 +1,139 @@
+"""What a passage costs in Qdrant: time to write, bytes on disk, memory and time to search. The figures of
+`docs/escala.md` come from here.
+
+    python benchmarks/qdrant_sizing.py --data-root CORPUS --work PASTA [--points 20000]
+
+Runs the engine in this process (qdrant-edge, the same data format as the server). Texts are passages of
+`eval/squad_pt_retrieval`, repeated with a number to make them different; vectors are drawn as in
+`benchmarks/vector_indexes.py`, which must have run with the same `--work` before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from lunagpt.data.chunk import Chunk
+from lunagpt.data.documents import Document
+from lunagpt.files import atomic_write_text
+from lunagpt.rag.lexical import query_tokens
+from lunagpt.rag.qdrant_edge_points import EdgePoints
+from lunagpt.rag.qdrant_filters import all_of, qdrant_filter
+from lunagpt.rag.qdrant_records import IS_CHUNK, chunk_point, query_vector
+from lunagpt.rag.qdrant_store import INDEXED_FIELDS
+from machine import describe_machine
+from vector_indexes import collection, percentiles, real_texts, timed
+
+RESULTS = Path(__file__).resolve().parent / "results/qdrant_sizing.md"
+
+
+def main() -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--data-root", type=Path, required=True, help="folder with eval/")
+    parser.add_argument("--work", type=Path, required=True, help="folder of vector_indexes.py")
+    parser.add_argument("--points", type=int, default=20_000)
+    args = parser.parse_args()
+    with np.load(next(args.work.glob("e5-*.npz"))) as kept:
+        vectors, questions = collection(kept["passages"], args.points), kept["questions"][:100]
+    texts, asked = real_texts(args.data_root / "eval/squad_pt_retrieval.jsonl.gz")
+
+    lines = [
+        "# O custo de um trecho no Qdrant",
+        "",
+        f"Máquina: {describe_machine()}; carga média no começo: {os.getloadavg()[0]:.1f}. Motor qdrant-edge "
+        f"no próprio processo, {args.points} trechos de {np.mean([len(t) for t in texts]):.0f} caracteres em "
+        "média, vetores de 384 números em float32.",
+        f"Comando: `python benchmarks/qdrant_sizing.py --points {args.points}`.",
+        "",
+        "| medida | valor |",
+        "| --- | ---: |",
+    ]
+
+    def note(label: str, value: str) -> None:
+        lines.append(f"| {label} | {value} |")
+        print(lines[-1], flush=True)
+
+    began = time.process_time()
+    points = []
+    for number in range(args.points):
+        text = f"{texts[number % len(texts)]} ({number})"
+        document = Document(f"d{number}", "Documento", text, {"grupo": number % 100})
+        point = chunk_point(document, "v", Chunk(document.id, 0, 0, len(text), text), {})
+        points.append(type(point)(point.id, point.payload, vectors[number], point.sparse))
+    per_second = args.points / (time.process_time() - began)
+    note("preparar trechos (radicais e pesos), por segundo de CPU", f"{per_second:,.0f}".replace(",", "."))
+    with tempfile.TemporaryDirectory(dir=args.work) as folder:
+        store = EdgePoints(Path(folder) / "base", 384, INDEXED_FIELDS)
+        before = memory()
+        began, clock = time.process_time(), time.perf_counter()
+        for start in range(0, args.points, 256):
+            store.upsert(points[start : start + 256])
+        store.flush()
+        per_second = args.points / (time.process_time() - began)
+        note("gravar, por segundo de CPU", f"{per_second:,.0f}".replace(",", "."))
+        note("gravar, segundos de relógio", f"{time.perf_counter() - clock:.1f}")
+        began = time.process_time()
+        store.build_graph()
+        store.flush()
+        seconds = time.process_time() - began
+        note("montar o grafo (hnsw), ms de CPU por trecho", f"{1000 * seconds / args.points:.2f}")
+        note("memória a mais do processo, MB", f"{(memory() - before) / 1e6:.0f}")
+        store.close()
+        for name, size in sorted(bytes_by_part(Path(folder)).items(), key=lambda item: -item[1]):
+            note(f"disco: {name}, bytes por trecho", f"{size / args.points:.0f}")
+
+        store = EdgePoints(Path(folder) / "base", 384)
+        exact, cpu, wall = timed(lambda q: store.nearest(q, 10, IS_CHUNK, True), questions)
+        note("busca por vetor exata, ms de CPU", f"{cpu:.2f}")
+        found, cpu, wall = timed(lambda q: store.nearest(q, 10, IS_CHUNK, False), questions)
+        hits = [len({h.id for h in a} & {h.id for h in b}) / 10 for a, b in zip(exact, found, strict=True)]
+        note("busca por vetor no grafo, ms de CPU; relógio p50 / p95", f"{cpu:.2f}; {percentiles(wall)}")
+        note("busca por vetor no grafo, recall@10", f"{np.mean(hits):.3f}")
+        tenth = all_of([IS_CHUNK, qdrant_filter({"grupo": {"$lt": 10}})])
+        _, cpu, wall = timed(lambda q: store.nearest(q, 10, tenth, False), questions)
+        note("a mesma com filtro que deixa 10 %, ms de CPU", f"{cpu:.2f}")
+        words = [query_vector(query_tokens(text)) for text in asked[:100]]
+        _, cpu, wall = timed(lambda q: store.by_words([words[q]], 10, IS_CHUNK, False), np.arange(100))
+        note("busca por palavras, ms de CPU; relógio p50 / p95", f"{cpu:.2f}; {percentiles(wall)}")
+        store.close()
+    atomic_write_text(RESULTS, "\n".join(lines) + "\n")
+
+
+def bytes_by_part(folder: Path) -> Counter[str]:
+    """Bytes that really lie on the disk, by what they hold."""
+    names = {
+        "vector_storage-dense": "vetores densos",
+        "vector_storage-words": "palavras (vetores esparsos)",
+        "vector_index-dense": "grafo",
+        "vector_index-words": "índice de palavras",
+        "payload_storage": "textos e metadados",
+        "payload_index": "índices de filtros",
+        "wal": "registro de mudanças",
+    }
+    sizes: Counter[str] = Counter()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            parts = path.relative_to(folder).parts
+            label = next((names[part] for part in parts if part in names), "resto")
+            sizes[label] += path.stat().st_blocks * 512
+    return sizes
+
+
+def memory() -> int:
+    """Resident bytes of this process (where the system tells; else the most it ever had)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()
