@@ -22,9 +22,9 @@ FORM_TITLES = {
     "eco": "Não devolve só a pergunta",
 }
 _LEGEND = (
-    "Um diálogo só passa se todas as suas respostas verificadas estiverem certas; resp.: respostas certas uma a "
-    "uma. IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor de oito respondedores que não entendem "
-    "nada, como repetir a pergunta ou sempre recusar."
+    "Um diálogo só passa se todas as suas respostas verificadas estiverem certas; resp.: respostas certas "
+    "uma a uma. IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor de oito respondedores que não "
+    "entendem nada, como repetir a pergunta ou sempre recusar."
 )
 
 
