@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from lunagpt.chat.grounding.follow_up import rewrite_follow_up
-from lunagpt.chat.grounding.questions import analyse_question
+from lunagpt.chat.grounding.questions import Asks, analyse_question
 from lunagpt.chat.grounding.ranking import answer_features, passage_facts, sentence_features
+from lunagpt.chat.grounding.spans import candidate_spans, span_features
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.chat.grounding.words import fold
 from lunagpt.data.sentences import split_sentences
@@ -169,6 +170,50 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, weights: np.ndarray, decay: float
     return w
 
 
+def fit_spans(examples: Sequence[Example]) -> tuple[dict[str, float], float]:
+    """Weights of the words inside a sentence, and the certainty from which showing them pays: below it the
+    whole sentence has the higher F1."""
+    rows = []
+    for example in examples:
+        if example.own or len(example.spans) != 1:
+            continue
+        (number, start, end) = example.spans[0]
+        question = analyse_question(example.question)
+        for unit in cut_passages(example.passages)[number]:
+            if unit.start <= start and end <= unit.end and question.asks is not Asks.YES_NO:
+                spans = candidate_spans(unit)
+                gold = (start - unit.start, end - unit.start)
+                f1 = np.array([_overlap((span.start, span.end), gold) for span in spans])
+                if len(spans) > 1 and f1.max() > 0.7:
+                    whole = _overlap((0, len(unit.text)), gold)
+                    rows.append((span_features(question, unit, spans), f1, whole))
+    names = sorted({name for features, _, _ in rows for row in features for name in row})
+    groups = [(matrix(features, names), (f1 == f1.max()).astype(float), 1.0) for features, f1, _ in rows]
+    w = fit_ranking(groups)
+    certainty, chosen, whole = [], [], []
+    for (features, _, _), (_, f1, sentence) in zip(groups, rows, strict=True):
+        scores = features @ w
+        p = np.exp(scores - scores.max())
+        certainty.append(float(1 / p.sum()))
+        chosen.append(float(f1[int(np.argmax(scores))]))
+        whole.append(sentence)
+    sure, gain = np.array(certainty), np.array(chosen) - np.array(whole)
+    thresholds = np.linspace(0.0, 0.5, 51)
+    threshold = float(thresholds[int(np.argmax([np.sum(gain[sure >= t]) for t in thresholds]))])
+    print(
+        f"palavras: {len(rows)} frases, F1 de caracteres {np.mean(chosen):.3f} (frase inteira "
+        f"{np.mean(whole):.3f}), "
+        f"iguais {np.mean(np.array(chosen) == 1):.3f}, limiar {threshold:.2f}"
+    )
+    return {name: round(float(value), 3) for name, value in zip(names, w, strict=True)}, round(threshold, 2)
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """F1 of two stretches of characters."""
+    common = min(one[1], other[1]) - max(one[0], other[0])
+    return 2 * common / (one[1] - one[0] + other[1] - other[0]) if common > 0 else 0.0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, required=True)
@@ -224,6 +269,7 @@ def main() -> None:
             f"{y[chosen][asked].mean():.3f}"
         )
     print(f"limiar {threshold:.2f}")
+    span_weights, span_threshold = fit_spans(examples)
     fitted = {
         "ranking": ranking,
         "answering": {
@@ -231,6 +277,8 @@ def main() -> None:
             "constant": round(float(v[-1]), 3),
         },
         "threshold": round(threshold, 3),
+        "span": span_weights,
+        "span_threshold": span_threshold,
     }
     print(json.dumps(fitted, indent=1))
     if not arguments.dry_run:
