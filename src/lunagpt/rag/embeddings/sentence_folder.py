@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class SentenceFolderEmbedder:
         return unit_rows(vectors.reshape(len(texts), self.dimension))
 
 
-def _prefixes(folder: Path, prompts: dict[str, str] | None) -> tuple[str, str]:
+def _prefixes(folder: Path, prompts: Mapping[str, str | None] | None) -> tuple[str, str]:
     """What goes in front of questions and of passages."""
     named = {name: text for name, text in (prompts or {}).items() if text}
     query = named.get("query")
