@@ -33,7 +33,7 @@ class Limits:
     zip_entries: int = 2_000
     zip_bytes: int = 200 << 20
     zip_ratio: int = 100
-    memory_bytes: int = 1 << 30
+    memory_bytes: int = 3 << 29
     cpu_seconds: int = 60
     wall_seconds: float = 120.0
 
