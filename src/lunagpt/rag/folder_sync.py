@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _BATCH_CHARACTERS = 1 << 20
 _BATCH_FILES = 64
 _SHOWN = 20
+_NAMES = 3
 _NEW_FILE = -1  # no document in the base belongs to it
 
 
@@ -44,10 +45,10 @@ class SyncSummary:
     Attributes:
         added, changed, unchanged, removed: numbers of files.
         documents: documents read from new and changed files.
-        problems: (path, Portuguese phrase) of each file that could not be read. If an earlier version of it
-            is in the base, that version stays.
-        skipped: (path, Portuguese phrase) of what nobody tried to read (other formats, links).
-        notes: (path, Portuguese phrase) about files that were read, e.g. only in part.
+        problems: (name, Portuguese phrase) of each file that could not be read. If an earlier version of it
+            is in the base, that version stays. Names are relative to the folder and safe to print.
+        skipped: (name, Portuguese phrase) of what nobody tried to read (other formats, links).
+        notes: (name, Portuguese phrase) about files that were read, e.g. only in part.
         seconds: how long it took.
     """
 
@@ -56,9 +57,9 @@ class SyncSummary:
     unchanged: int = 0
     removed: int = 0
     documents: int = 0
-    problems: list[tuple[Path, str]] = field(default_factory=list)
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-    notes: list[tuple[Path, str]] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -67,17 +68,25 @@ class SyncSummary:
         return self.added + self.changed + self.unchanged
 
     def __str__(self) -> str:
-        parts = [
-            _counted(self.added, "arquivo novo", "arquivos novos"),
-            _counted(self.changed, "alterado", "alterados"),
-            _counted(self.unchanged, "sem mudança", "sem mudança"),
-            _counted(self.removed, "removido", "removidos"),
-        ]
+        counts = (
+            (self.added, "arquivo novo", "arquivos novos"),
+            (self.changed, "arquivo alterado", "arquivos alterados"),
+            (self.unchanged, "arquivo sem mudança", "arquivos sem mudança"),
+            (self.removed, "arquivo removido", "arquivos removidos"),
+        )
+        parts = [_counted(*entry) for entry in counts if entry[0]] or ["Nenhum arquivo para ler"]
+        seconds = f"{self.seconds:.1f}".replace(".", ",")
         read = _counted(self.documents, "documento lido", "documentos lidos")
-        lines = [f"{', '.join(parts)} ({read} em {self.seconds:.1f} s)."]
+        lines = [f"{', '.join(parts)} ({read} em {seconds} s)."]
         lines += _listed(self.problems, "arquivo não pôde ser lido", "arquivos não puderam ser lidos")
-        lines += _listed(self.skipped, "foi ignorado", "foram ignorados")
         lines += _listed(self.notes, "aviso", "avisos")
+        by_reason: dict[str, list[str]] = {}
+        for name, reason in self.skipped:
+            by_reason.setdefault(reason, []).append(name)
+        for reason, names in by_reason.items():
+            count = _counted(len(names), "arquivo não foi lido", "arquivos não foram lidos")
+            some = ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
+            lines.append(f"{count} ({reason}): {some}")
         return "\n".join(lines)
 
 
@@ -121,6 +130,7 @@ class FolderSync:
         """See `DocumentStore.add_documents_from_directory`."""
         # The readers of many formats are needed by nothing else here.
         from lunagpt.data.loaders import find_files, load_files
+        from lunagpt.data.loaders.summary import shown_name
 
         began = time.perf_counter()
         folder = folder.resolve()
@@ -129,7 +139,9 @@ class FolderSync:
         known = self._known_files(root)
         found = find_files(folder, recursive, file_types)
         files = [file for file in found if file.skipped is None]
-        self._summary.skipped = [(file.path, file.skipped) for file in found if file.skipped is not None]
+        self._summary.skipped = [
+            (shown_name(file.id), file.skipped) for file in found if file.skipped is not None
+        ]
         different = {
             file.id: sha256 for file in files if (sha256 := self._new_hash(file, known.get(file.id)))
         }
@@ -140,7 +152,7 @@ class FolderSync:
             if result.problem is None:
                 documents = tuple(map(storable, result.documents))
                 waiting.append(_Fresh(file, different[file.id], known.get(file.id), documents))
-                self._summary.notes += [(file.path, note) for note in result.notes]
+                self._summary.notes += [(shown_name(file.id), note) for note in result.notes]
             else:
                 self._fail(file, result.problem, known.get(file.id))
             if len(waiting) >= _BATCH_FILES or _characters(waiting) > _BATCH_CHARACTERS:
@@ -187,10 +199,12 @@ class FolderSync:
         return sha256
 
     def _fail(self, file: FoundFile, problem: str, known: _Known | None) -> None:
+        from lunagpt.data.loaders.summary import shown_name
+
         if known:
             problem += "; a versão anterior continua na base"
             self._summary.unchanged += 1
-        self._summary.problems.append((file.path, problem))
+        self._summary.problems.append((shown_name(file.id), problem))
 
     def _touch(self, known: _Known, file: FoundFile) -> None:
         with self._database.write() as connection:
@@ -302,11 +316,11 @@ def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def _listed(entries: Sequence[tuple[Path, str]], one: str, many: str) -> list[str]:
+def _listed(entries: Sequence[tuple[str, str]], one: str, many: str) -> list[str]:
     if not entries:
         return []
     lines = [f"{_counted(len(entries), one, many)}:"]
-    lines += [f"  {path}: {reason}" for path, reason in entries[:_SHOWN]]
+    lines += [f"  {name} {phrase}" for name, phrase in entries[:_SHOWN]]
     if len(entries) > _SHOWN:
         lines.append(f"  … e mais {len(entries) - _SHOWN}")
     return lines
