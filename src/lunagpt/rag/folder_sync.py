@@ -69,12 +69,17 @@ class SyncSummary:
 
     def __str__(self) -> str:
         counts = (
-            (self.added, "arquivo novo", "arquivos novos"),
-            (self.changed, "arquivo alterado", "arquivos alterados"),
-            (self.unchanged, "arquivo sem mudança", "arquivos sem mudança"),
-            (self.removed, "arquivo removido", "arquivos removidos"),
+            (self.added, "novo", "novos"),
+            (self.changed, "alterado", "alterados"),
+            (self.unchanged, "sem mudança", "sem mudança"),
+            (self.removed, "removido", "removidos"),
         )
-        parts = [_counted(*entry) for entry in counts if entry[0]] or ["Nenhum arquivo para ler"]
+        parts = [_counted(*entry) for entry in counts if entry[0]]
+        if parts:  # "2 arquivos novos, 1 removido"
+            number, _, rest = parts[0].partition(" ")
+            parts[0] = f"{_counted(int(number), 'arquivo', 'arquivos')} {rest}"
+        else:
+            parts = ["Nenhum arquivo para ler"]
         seconds = f"{self.seconds:.1f}".replace(".", ",")
         read = _counted(self.documents, "documento lido", "documentos lidos")
         lines = [f"{', '.join(parts)} ({read} em {seconds} s)."]
