@@ -147,12 +147,10 @@ class ContaminationReport:
         lines = [
             "# Contaminação: o que o treino tem em comum com a avaliação",
             "",
-            f"Sequências de {self.ngram} palavras iguais (sem contar maiúsculas, acentos e pontuação) "
-            f"entre {len(self.training)} arquivos de treino ({_thousands(words)} palavras) e "
-            f"{len(self.tasks)} arquivos de avaliação. Uma linha com pelo menos uma sequência em comum conta "
-            "como suja. "
-            f"Linhas de {MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais curtas não "
-            "são verificadas.",
+            f"Sequências de {self.ngram} palavras iguais (sem contar maiúsculas, acentos e pontuação) entre "
+            f"{_files(len(self.training))} de treino ({_thousands(words)} palavras) e {_files(len(self.tasks))} "
+            "de avaliação. Uma linha com pelo menos uma sequência em comum conta como suja. Linhas de "
+            f"{MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais curtas não são verificadas.",
             "",
             "| tarefa | linhas | verificadas | sujas | metade ou mais em comum | só no contexto "
             "| arquivos de treino (linhas sujas) |",
@@ -381,6 +379,10 @@ def _names(source: str, label: str) -> bool:
         or f"/{label}/".startswith(f"/{source}/")
         or f"/{source}/" in f"/{label}"
     )
+
+
+def _files(number: int) -> str:
+    return f"{number} arquivo{'' if number == 1 else 's'}"
 
 
 def _thousands(number: int) -> str:
