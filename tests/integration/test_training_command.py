@@ -91,14 +91,21 @@ def test_from_recipe_to_model_folder(place: Path) -> None:
     assert "> Quem é você?" in (place / "run" / "samples.txt").read_text(encoding="utf-8")
 
 
-def test_continued_run_equals_unbroken_one(place: Path) -> None:
-    run(place, "whole")
-    run(place, "parts", max_steps=3)
-    run(place, "parts", resume=True)
+@pytest.mark.parametrize("experts", [False, True])
+def test_continued_run_equals_unbroken_one(place: Path, experts: bool) -> None:
+    changes = ["model.use_moe=true", "model.moe_layers=all", "model.num_experts=4"] if experts else []
+    run(place, "whole", changes=changes)
+    run(place, "parts", max_steps=3, changes=changes)
+    run(place, "parts", resume=True, changes=changes)
     assert losses(place / "parts") == losses(place / "whole")
     one, two = (LunaModel.from_pretrained(place / name / "model") for name in ("whole", "parts"))
-    for left, right in zip(one.parameters(), two.parameters(), strict=True):
-        assert torch.equal(left, right)
+    for (name, left), right in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.equal(left, right), name
+    row = read_journal(place / "whole" / "log.jsonl")[0]
+    assert ("expert_violation" in row) == ("dead_experts" in row) == experts
+    assert bool(one.moe_blocks) == experts
+    if experts:
+        assert one.moe_blocks[0].balance_bias.any()
 
 
 def test_starts_from_a_base_model(place: Path) -> None:

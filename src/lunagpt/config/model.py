@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -71,6 +71,18 @@ class ModelConfig(Section):
     use_attention: bool = Field(True, description="Liga a atenção.")
     use_state_space: bool = Field(True, description="Liga o espaço de estados (Mamba-2).")
     use_moe: bool = Field(False, description="Liga a mistura de especialistas.")
+    moe_layers: Literal["alternate", "all"] | list[int] = Field(
+        "alternate", description="Camadas com especialistas: alternate (uma sim, outra não), all ou números."
+    )
+    num_experts: int = Field(8, ge=1, description="Especialistas por camada.")
+    experts_per_token: int = Field(2, ge=1, description="Especialistas que cada token usa.")
+    expert_size: int | None = Field(
+        None, ge=1, description="Largura de um especialista; null: intermediate_size / experts_per_token."
+    )
+    expert_dropout: float = Field(0.0, ge=0, lt=1, description="Parte descartada dentro dos especialistas.")
+    expert_balancing: Literal["bias", "loss", "none"] = Field(
+        "bias", description="O que equilibra a carga: bias (sem perda), loss (perda f·P) ou none."
+    )
     use_hypernet: bool = Field(False, description="Liga as hiper-redes.")
     use_growing: bool = Field(False, description="Liga o crescimento durante o treino.")
     answers_from_passages: bool = Field(
@@ -107,7 +119,29 @@ class ModelConfig(Section):
             )
         if not (self.use_attention or self.use_state_space):
             raise ValueError("use_attention e use_state_space estão os dois desligados; ligue ao menos um")
+        if self.experts_per_token > self.num_experts:
+            raise ValueError(
+                f"experts_per_token ({self.experts_per_token}) não pode passar de num_experts "
+                f"({self.num_experts})"
+            )
+        if isinstance(self.moe_layers, list):
+            beyond = [i for i in self.moe_layers if not 0 <= i < self.num_layers]
+            if beyond:
+                raise ValueError(
+                    f"moe_layers fala da camada {beyond[0]}, mas elas vão de 0 a {self.num_layers - 1}"
+                )
         return self
+
+    def has_experts(self, layer: int) -> bool:
+        """Whether layer number `layer` has experts in place of one feed-forward network."""
+        if not self.use_moe or self.moe_layers == "all":
+            return self.use_moe
+        return layer % 2 == 1 if self.moe_layers == "alternate" else layer in self.moe_layers
+
+    @property
+    def expert_width(self) -> int:
+        """Inner width of one expert."""
+        return self.expert_size or max(1, self.intermediate_size // self.experts_per_token)
 
     @property
     def ssm_head_dim(self) -> int:
@@ -119,10 +153,11 @@ def count_parameters(model: ModelConfig) -> int:
     """Number of trained values of the hybrid decoder that `model` describes, without building it.
 
     Counts the blocks of Falcon-H1 (no biases but the convolution's, no gated norm): the vocabulary table
-    (twice if untied), per layer the mixers that are on, the feed-forward and two norms, and the last norm.
+    (twice if untied), per layer the mixers that are on, the feed-forward (or all experts and their router)
+    and two norms, and the last norm.
     """
     width = model.hidden_size
-    layer = 3 * width * model.intermediate_size + 2 * width
+    layer = 2 * width
     if model.use_attention:
         layer += 2 * width * model.head_dim * (model.num_heads + model.num_kv_heads)
     if model.use_state_space:
@@ -131,7 +166,11 @@ def count_parameters(model: ModelConfig) -> int:
         projections = width * (inner + convolved + heads) + inner * width
         layer += projections + convolved * (model.conv_kernel + 1) + 3 * heads
     tables = model.vocab_size * width * (1 if model.tie_embeddings else 2)
-    return tables + model.num_layers * layer + width
+    expert_layers = sum(model.has_experts(i) for i in range(model.num_layers))
+    experts = model.num_experts * (3 * width * model.expert_width + width)
+    dense = 3 * width * model.intermediate_size
+    feed_forward = expert_layers * experts + (model.num_layers - expert_layers) * dense
+    return tables + model.num_layers * layer + feed_forward + width
 
 
 def halve(model: ModelConfig) -> ModelConfig:
@@ -149,6 +188,8 @@ def halve(model: ModelConfig) -> ModelConfig:
         "num_heads": heads // kv_heads * kv_heads,
         "num_kv_heads": kv_heads,
         "intermediate_size": max(1, model.intermediate_size // 2),
+        "expert_size": model.expert_size and max(1, model.expert_size // 2),
+        "moe_layers": "alternate" if isinstance(model.moe_layers, list) else model.moe_layers,
         "ssm_inner_size": ssm_heads * model.ssm_head_dim,
         "ssm_num_heads": ssm_heads,
         "ssm_num_groups": groups,

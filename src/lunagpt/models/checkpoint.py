@@ -2,6 +2,7 @@
 
     model.safetensors                  embedding, attention, feed-forward, norms
     components/ssl/model.safetensors   state-space layers
+    components/moe/model.safetensors   mixtures of experts, if there are any
     config/config.json                 the section `model` of LunaConfig
     tokenizer/                         tokenizer.json, special_tokens.json, vocab.json, merges.txt
     README.md                          model card (optional)
@@ -35,7 +36,10 @@ FORMAT = "lunagpt-model-1"
 
 CORE_WEIGHTS = "model.safetensors"
 # weights of a component live in a file of their own: marker in the parameter's name -> file
-COMPONENT_WEIGHTS = {".state_space.": "components/ssl/model.safetensors"}
+COMPONENT_WEIGHTS = {
+    ".state_space.": "components/ssl/model.safetensors",
+    ".moe.": "components/moe/model.safetensors",
+}
 
 
 def save_model(

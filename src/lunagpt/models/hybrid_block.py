@@ -1,7 +1,7 @@
 """One layer of the hybrid model: attention and state space side by side, then the feed-forward network.
 
     x = x + attention(norm(x)) + state_space(norm(x))
-    x = x + feed_forward(norm(x))
+    x = x + feed_forward(norm(x))      or a mixture of experts
 
 The shape of Falcon-H1 (arXiv 2507.22448, block SA_M): both mixers read the same normalised input and their
 outputs are added, which equals concatenating them before one output projection.
@@ -15,6 +15,7 @@ from lunagpt.config import ModelConfig
 from lunagpt.models.attention import Attention
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.layers import FeedForward, RMSNorm
+from lunagpt.models.moe import MoEBlock
 from lunagpt.models.state_space_layer import StateSpaceLayer
 
 
@@ -30,6 +31,7 @@ class Context:
         length: slots of the attention cache filled before this pass.
         blocks: tiles of the attention mask worth computing, see `visible_blocks`, or None for the whole of
             it.
+        losses: receives what layers want minimised beside the cross-entropy, or None.
     """
 
     rotary: tuple[Tensor, Tensor]
@@ -38,12 +40,18 @@ class Context:
     starts: Tensor | None = None
     length: int = 0
     blocks: list[tuple[int, int, int]] | None = None
+    losses: list[Tensor] | None = None
 
 
 class HybridBlock(nn.Module):
-    """One layer, (B, T, D) -> (B, T, D). Either mixer can be left out by the configuration."""
+    """One layer, (B, T, D) -> (B, T, D). Either mixer can be left out by the configuration; with experts,
+    `moe` stands in the place of `feed_forward`.
 
-    def __init__(self, config: ModelConfig) -> None:
+    Args:
+        index: the layer's number, from 0.
+    """
+
+    def __init__(self, config: ModelConfig, index: int = 0) -> None:
         super().__init__()
         self.input_norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.attention = (
@@ -66,7 +74,19 @@ class HybridBlock(nn.Module):
             else None
         )
         self.feed_forward_norm = RMSNorm(config.hidden_size, config.norm_eps)
-        self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
+        self.feed_forward: FeedForward | None = None
+        self.moe: MoEBlock | None = None
+        if config.has_experts(index):
+            self.moe = MoEBlock(
+                config.hidden_size,
+                config.expert_width,
+                config.num_experts,
+                config.experts_per_token,
+                config.expert_dropout,
+                config.expert_balancing,
+            )
+        else:
+            self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
 
     def forward(self, x: Tensor, context: Context, state: LayerState | None = None) -> Tensor:
         """x (B, T, D); `state` is brought up to date in place."""
@@ -77,4 +97,8 @@ class HybridBlock(nn.Module):
             )
         if self.state_space is not None:
             x = x + self.state_space.mix(normed, state, context.mask, context.starts)
-        return x + self.feed_forward(self.feed_forward_norm(x))
+        normed = self.feed_forward_norm(x)
+        if self.moe is not None:
+            return x + self.moe(normed, context.losses)
+        assert self.feed_forward is not None
+        return x + self.feed_forward(normed)

@@ -23,6 +23,7 @@ from lunagpt.models.cross_entropy import linear_cross_entropy
 from lunagpt.models.decoding_state import DecodingState, extend_mask
 from lunagpt.models.hybrid_block import Context, HybridBlock
 from lunagpt.models.layers import Linear, RMSNorm, RotaryPositions
+from lunagpt.models.moe import MoEBlock
 from lunagpt.models.parameters import initialise
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class LunaModel(nn.Module):
         self.compute_dtype = torch.float32
         table = torch.empty(model.vocab_size, model.hidden_size)
         self.embedding = nn.Embedding(model.vocab_size, model.hidden_size, _weight=table)
-        self.layers = nn.ModuleList([HybridBlock(model) for _ in range(model.num_layers)])
+        self.layers = nn.ModuleList([HybridBlock(model, i) for i in range(model.num_layers)])
         self.final_norm = RMSNorm(model.hidden_size, model.norm_eps)
         self.lm_head = None if model.tie_embeddings else Linear(model.hidden_size, model.vocab_size)
         self.rotary = RotaryPositions(model.head_dim, model.rope_theta)
@@ -171,8 +172,14 @@ class LunaModel(nn.Module):
         attention_mask: Tensor | None = None,
         state: DecodingState | None = None,
         document_ids: Tensor | None = None,
+        losses: list[Tensor] | None = None,
     ) -> Tensor:
-        """The final hidden states (B, T, D); arguments as in `forward`."""
+        """The final hidden states (B, T, D); arguments as in `forward`.
+
+        Args:
+            losses: receives what layers want minimised beside the cross-entropy (scalars, nats summed over
+                tokens).
+        """
         batch, time = input_ids.shape
         mask = extend_mask(state, attention_mask, batch, time)
         length = 0 if state is None else state.length
@@ -189,6 +196,7 @@ class LunaModel(nn.Module):
             length=length,
             # fused kernels win on a GPU, skipping the empty part of the square wins on a CPU
             blocks=None if document_ids is None or input_ids.is_cuda else visible_blocks(document_ids),
+            losses=losses,
         )
         x = self.embedding(input_ids).to(self.compute_dtype)
         for i, layer in enumerate(self.layers):
@@ -225,11 +233,39 @@ class LunaModel(nn.Module):
     ) -> tuple[Tensor, int]:
         """Sum of the cross-entropy in nats (scalar with gradient) and the number of labels counted.
 
+        In training the gradient also holds that of the experts' balance losses; the value never does.
+
         Args:
             labels: (B, T) int64, the token that follows each input, -100 where nothing is to be learned.
         """
-        hidden = self.hidden_states(input_ids, document_ids=document_ids)
-        return linear_cross_entropy(hidden, self.output_weight, labels)
+        losses: list[Tensor] = []
+        hidden = self.hidden_states(input_ids, document_ids=document_ids, losses=losses)
+        total, count = linear_cross_entropy(hidden, self.output_weight, labels)
+        for loss in losses:
+            # per target, as the cross-entropy: a dialogue's row has fewer targets than tokens
+            loss = loss * (count / labels.numel())
+            total = total + (loss - loss.detach())
+        return total, count
+
+    def after_step(self) -> dict[str, float]:
+        """What must happen once after each optimizer step: experts are rebalanced.
+
+        Returns:
+            Figures for the log: the worst `expert_violation` (heaviest load over the mean, less 1) and the
+            `dead_experts` of all layers; {} without experts.
+        """
+        figures = [figure for block in self.moe_blocks if (figure := block.rebalance())]
+        if not figures:
+            return {}
+        return {
+            "expert_violation": max(figure["violation"] for figure in figures),
+            "dead_experts": sum(figure["dead_experts"] for figure in figures),
+        }
+
+    @property
+    def moe_blocks(self) -> list[MoEBlock]:
+        """The mixtures of experts, first layer first."""
+        return [layer.moe for layer in self.layers if isinstance(layer.moe, MoEBlock)]
 
     @property
     def output_weight(self) -> Tensor:
@@ -315,7 +351,7 @@ def _attention_mask(
 
 def _refuse_missing_parts(config: LunaConfig) -> None:
     model = config.model
-    for switch in ("use_moe", "use_hypernet", "use_growing"):
+    for switch in ("use_hypernet", "use_growing"):
         if model.get(switch):
             raise ConfigError(
                 f"model.{switch} está ligado, mas esta versão do LunaGPT ainda não tem esse componente. "

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lunagpt.models.layers import Linear
 
@@ -16,8 +16,8 @@ def parameter_groups(model: nn.Module) -> dict[str, Named]:
     Returns:
         "matrix": weights of linear maps inside the layers (Muon, weight decay);
         "embedding": token embedding and output head (AdamW, weight decay);
-        "no_decay": norms, biases, convolution and the state-space constants A_log, D, dt_bias (AdamW, no
-        decay: pulling decay rates towards zero would change how long the state remembers).
+        "no_decay": norms, biases, convolution, routers and the state-space constants A_log, D, dt_bias
+        (AdamW, no decay: pulling decay rates towards zero would change how long the state remembers).
     """
     matrices = {id(m.weight) for m in model.modules() if isinstance(m, Linear)}
     groups: dict[str, Named] = {"matrix": [], "embedding": [], "no_decay": []}
@@ -31,14 +31,27 @@ def parameter_groups(model: nn.Module) -> dict[str, Named]:
     return groups
 
 
+def stacked_rows(model: nn.Module) -> dict[Tensor, list[slice]]:
+    """Matrices that are several standing below one another (experts), and the rows of each."""
+    from lunagpt.models.moe import MoEBlock
+
+    rows: dict[Tensor, list[slice]] = {}
+    for module in model.modules():
+        if isinstance(module, MoEBlock):
+            for linear in (module.gate_proj, module.up_proj, module.down_proj):
+                height = len(linear.weight) // module.num_experts
+                rows[linear.weight] = [slice(e * height, (e + 1) * height) for e in range(module.num_experts)]
+    return rows
+
+
 @torch.no_grad()
 def initialise(model: nn.Module, hidden_size: int) -> None:
     """Draws all weights.
 
     Linear maps that read the residual stream: normal with std 1 / sqrt(D). Maps that write to it (o_proj,
     out_proj, down_proj): zero, so that every layer starts as the identity (nanochat, modded-nanogpt).
-    Embedding and head: normal with std 0.02, which puts the first logits near uniform. State-space constants:
-    see `StateSpaceLayer`.
+    Embedding and head: normal with std 0.02, which puts the first logits near uniform. State-space constants
+    and the experts' router: see `StateSpaceLayer`, `MoEBlock`.
     """
     from lunagpt.models.state_space_layer import StateSpaceLayer
 

@@ -5,18 +5,16 @@ name.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lunagpt.models.parameters import parameter_groups
+from lunagpt.models.parameters import parameter_groups, stacked_rows
 from lunagpt.training.muon import Muon
 from lunagpt.training.precision import fastest_dtype
 from lunagpt.training.settings import TrainingSettings
-
-MatrixBlocks = Callable[[str], list[slice]]
 
 
 class Optimizers:
@@ -71,18 +69,13 @@ class Optimizers:
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
 
 
-def build_optimizer(
-    model: nn.Module, settings: TrainingSettings, matrix_blocks: MatrixBlocks | None = None
-) -> Optimizers:
+def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:
     """The optimizer that `settings.optimizer` names, over the parameter groups of the model.
 
     Args:
-        model: its matrices go to Muon, embeddings and small parameters to AdamW; norms, biases and the
-        state-space
-            dynamics are never decayed.
+        model: its matrices go to Muon (each expert on its own), embeddings and small parameters to AdamW;
+            norms, biases and the state-space dynamics are never decayed.
         settings: rates, decay and momenta.
-        matrix_blocks: for a matrix's name, the row slices that Muon orthogonalises separately (stacked
-        projections).
     """
     groups = parameter_groups(model)
     device = next(model.parameters()).device
@@ -97,16 +90,13 @@ def build_optimizer(
     if in_adam:
         parts.append(adam_class(in_adam, lr=settings.learning_rate, betas=settings.betas, fused=True))
     if settings.optimizer == "muon" and groups["matrix"]:
-        blocks: dict[Tensor, list[slice]] = {}
-        if matrix_blocks is not None:
-            blocks = {param: matrix_blocks(name) for name, param in groups["matrix"]}
         parts.append(
             Muon(
                 [param for _, param in groups["matrix"]],
                 lr=settings.muon_learning_rate,
                 momentum=settings.momentum,
                 weight_decay=settings.weight_decay,
-                blocks=blocks,
+                blocks=stacked_rows(model),
                 dtype=fastest_dtype(device),
             )
         )

@@ -25,7 +25,7 @@ from lunagpt.training.batches import IGNORED, Batch, as_batch, batch_stream, num
 from lunagpt.training.callbacks import Callback, resolve_callbacks
 from lunagpt.training.compilation import compile_if_faster, is_compiled, restore_layers
 from lunagpt.training.evaluation import bits_per_byte, evaluate_batches, fixed_batches
-from lunagpt.training.optim import MatrixBlocks, Optimizers, build_optimizer
+from lunagpt.training.optim import Optimizers, build_optimizer
 from lunagpt.training.parallel import GradientWorkers
 from lunagpt.training.precision import choose_compute_dtype
 from lunagpt.training.progress import Progress, Session
@@ -42,14 +42,14 @@ class Trainer:
     """Trains a model.
 
     Args:
-        model: has `loss(input_ids, labels, document_ids) -> (sum in nats, number of targets)`.
+        model: has `loss(input_ids, labels, document_ids) -> (sum in nats, number of targets)`; if it has
+            `after_step() -> figures for the log`, that is called after each optimizer step.
         config: a LunaConfig whose section `training` gives the settings; default is the model's own.
         optimizer: a torch optimizer, or the name of one as in the settings.
         scheduler: a torch learning-rate scheduler, advanced once per epoch; without one, the schedule of
             the settings acts at every step.
         callbacks: `Callback` objects or names such as "early_stopping_callback"; see `resolve_callbacks`.
         train_dataset, train_dataloader, validation_dataset: see `batch_stream`; may also be given to `train`.
-        matrix_blocks: see `build_optimizer`.
         options: any setting of `TrainingSettings` (`learning_rate=5e-5`, `num_epochs=3`, …).
     """
 
@@ -64,7 +64,6 @@ class Trainer:
         train_dataset: Any = None,
         train_dataloader: Any = None,
         validation_dataset: Any = None,
-        matrix_blocks: MatrixBlocks | None = None,
         **options: Any,
     ) -> None:
         self.model = model
@@ -78,7 +77,7 @@ class Trainer:
         self.callbacks: list[Callback] = []
         self.stop_reason: str | None = None
         self._asked_callbacks = callbacks
-        self._optimizer, self._matrix_blocks = optimizer, matrix_blocks
+        self._optimizer = optimizer
         self._workers: GradientWorkers | None = None
         tokenizer = getattr(model, "tokenizer", None)
         self._token_bytes = None if tokenizer is None else torch.from_numpy(token_byte_lengths(tokenizer))
@@ -206,10 +205,13 @@ class Trainer:
         limit = math.inf if settings.gradient_clipping is None else settings.gradient_clipping
         norm = float(nn.utils.clip_grad_norm_(self.optimizers.parameters, limit))
         lr_factor = self.schedule.multiplier(progress.step)
+        figures: dict[str, float] = {}
         if math.isfinite(norm) and math.isfinite(nats):
             if self.scheduler is None:
                 self.optimizers.scale_lr(lr_factor)
             self.optimizers.step()
+            if hasattr(self.model, "after_step"):
+                figures = self.model.after_step()
             progress.bad_in_a_row = 0
         else:
             self._count_bad_step()
@@ -229,6 +231,7 @@ class Trainer:
             "gradient_norm": norm,
             "seconds": seconds,
             "tokens_per_second": tokens / seconds,
+            **figures,
         }
         if all(batch["num_bytes"] for batch in batches):
             metrics["bits_per_byte"] = bits_per_byte(nats, sum(batch["num_bytes"] for batch in batches))
@@ -358,7 +361,7 @@ class Trainer:
     def _build_optimizers(self) -> Optimizers:
         if self._optimizer is not None:
             return Optimizers([self._optimizer])
-        return build_optimizer(self.model, self.settings, self._matrix_blocks)
+        return build_optimizer(self.model, self.settings)
 
     def _resume(self, resume: bool | str | Path) -> dict[str, Any]:
         """Load the checkpoint that `resume` asks for; {} for a fresh start."""

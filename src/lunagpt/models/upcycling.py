@@ -1,0 +1,58 @@
+"""From one feed-forward network to experts, without changing what the model says.
+
+Source: Komatsuzaki et al. 2022, "Sparse Upcycling". Every expert begins as a copy of the network it replaces
+and the gates of a token sum to 1, so the output is that of the dense model; a nearly blank router lets the
+copies drift apart in training.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from lunagpt.errors import ConfigError
+from lunagpt.models.luna_model import LunaModel
+
+ROUTER_STD = 0.02
+
+
+@torch.no_grad()
+def upcycle(
+    model: LunaModel,
+    num_experts: int = 8,
+    experts_per_token: int = 2,
+    layers: Literal["alternate", "all"] | list[int] = "alternate",
+    seed: int = 0,
+) -> LunaModel:
+    """A copy of a dense model with experts in the place of feed-forward networks.
+
+    Each expert is as wide as the network it copies: a token costs `experts_per_token` times as much there.
+
+    Args:
+        layers: which, as `model.moe_layers` of the configuration.
+        seed: of the router's weights.
+
+    Raises:
+        ConfigError: the model has experts already, or the numbers do not fit.
+    """
+    if model.config.use_moe:
+        raise ConfigError("Este modelo já tem especialistas; só um modelo denso pode ser convertido.")
+    sizes = {
+        "use_moe": True,
+        "moe_layers": layers,
+        "num_experts": num_experts,
+        "experts_per_token": experts_per_token,
+        "expert_size": model.config.model.intermediate_size,
+    }
+    grown = LunaModel.from_scratch(model.config.replaced(model=sizes), seed=seed, tokenizer=model.tokenizer)
+    grown.load_state_dict(model.state_dict(), strict=False)
+    for old, new in zip(model.layers, grown.layers, strict=True):
+        if new.moe is None:
+            continue
+        for name in ("gate_proj", "up_proj", "down_proj"):
+            weight = getattr(old.feed_forward, name).weight
+            getattr(new.moe, name).weight.copy_(weight.repeat(num_experts, 1))
+        new.moe.router.mul_(ROUTER_STD * model.config.model.hidden_size**0.5)
+    grown.compute_dtype = model.compute_dtype
+    return grown.to(model.device).train(model.training)
