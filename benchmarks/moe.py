@@ -1,0 +1,91 @@
+"""What experts cost on this CPU: forward and backward of one layer at 2,048 tokens.
+
+Peers in the same run: a dense feed-forward network as wide as the experts a token uses, every expert on every
+token, and the experts of transformers (`MixtralSparseMoeBlock`).
+
+    python benchmarks/moe.py
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lunagpt.models.layers import FeedForward
+from lunagpt.models.moe import MoEBlock
+from lunagpt.training.parallel import keep_freed_memory
+from machine import describe_machine, write_table
+
+
+def seconds(module: Callable[[Tensor], Tensor], x: Tensor, repeats: int) -> float:
+    """CPU seconds of the fastest forward and backward pass."""
+    times = []
+    for _ in range(repeats + 1):
+        x.grad = None
+        started = time.process_time()
+        module(x).sum().backward()
+        times.append(time.process_time() - started)
+    return min(times[1:])
+
+
+def mixtral(width: int, inner: int, experts: int, per_token: int) -> torch.nn.Module:
+    from transformers.models.mixtral.modeling_mixtral import MixtralConfig, MixtralSparseMoeBlock
+
+    config = MixtralConfig(
+        hidden_size=width,
+        intermediate_size=inner,
+        num_local_experts=experts,
+        num_experts_per_tok=per_token,
+        experts_implementation="eager",
+    )
+    block = MixtralSparseMoeBlock(config)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=width**-0.5)
+    return block
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--tokens", type=int, default=2048)
+    options.add_argument("--width", type=int, default=512)
+    options.add_argument("--expert-width", type=int, default=768)
+    options.add_argument("--experts", type=int, default=8)
+    options.add_argument("--per-token", type=int, default=2)
+    options.add_argument("--repeats", type=int, default=5)
+    args = options.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    x = torch.randn(1, args.tokens, args.width, requires_grad=True)
+    shape = (args.width, args.expert_width, args.experts, args.per_token, 0.0)
+    dense = FeedForward(args.width, args.per_token * args.expert_width)
+    for parameter in dense.parameters():
+        torch.nn.init.normal_(parameter, std=args.width**-0.5)
+    rows = {
+        "dense, same active width": dense,
+        "Luna, experts": MoEBlock(*shape),
+        "every expert on every token": MoEBlock(*shape, backend="reference"),
+        "transformers, Mixtral": mixtral(args.width, args.expert_width, args.experts, args.per_token),
+    }
+    times = {name: seconds(module, x, args.repeats) for name, module in rows.items()}
+    base = times["Luna, experts"]
+    lines = [
+        describe_machine(),
+        "",
+        f"Forward and backward, float32, one thread, CPU time, best of {args.repeats}: {args.tokens} tokens, "
+        f"width {args.width}, {args.experts} experts of {args.expert_width}, {args.per_token} per token.",
+        "",
+        "| | ms | relative to Luna |",
+        "|---|---:|---:|",
+        *(f"| {name} | {1000 * value:.0f} | {value / base:.2f} |" for name, value in times.items()),
+    ]
+    write_table(Path(__file__).parent / "results" / "moe.md", "Mixture of experts", lines)
+
+
+if __name__ == "__main__":
+    main()
