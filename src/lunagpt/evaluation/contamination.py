@@ -148,9 +148,10 @@ class ContaminationReport:
             "# Contaminação: o que o treino tem em comum com a avaliação",
             "",
             f"Sequências de {self.ngram} palavras iguais (sem contar maiúsculas, acentos e pontuação) entre "
-            f"{_files(len(self.training))} de treino ({_thousands(words)} palavras) e {_files(len(self.tasks))} "
-            "de avaliação. Uma linha com pelo menos uma sequência em comum conta como suja. Linhas de "
-            f"{MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais curtas não são verificadas.",
+            f"{_files(len(self.training))} de treino ({_thousands(words)} palavras) e "
+            f"{_files(len(self.tasks))} de avaliação. Uma linha com pelo menos uma sequência em comum conta "
+            f"como suja. Linhas de {MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais "
+            "curtas não são verificadas.",
             "",
             "| tarefa | linhas | verificadas | sujas | metade ou mais em comum | só no contexto "
             "| arquivos de treino (linhas sujas) |",
