@@ -22,6 +22,11 @@ from lunagpt.rag.copying import copy_base
 from lunagpt.rag.embeddings.base import unit_rows
 from lunagpt.rag.qdrant_store import QdrantStore
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact"),
+]
+
 # Read when the file is collected: the fixture that hides LUNA_* variables comes later.
 SERVER = os.environ.get("LUNA_TEST_QDRANT_URL", "")
 

@@ -93,8 +93,14 @@ def test_a_memory_mapped_table_is_not_copied(tmp_path: Path) -> None:
     assert loaded.search(unit[7], 1)[0].tolist() == [7]
 
 
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("kind", APPROXIMATE)
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        pytest.param(kind, metric, marks=[pytest.mark.nightly] * (kind == "pq" and metric != "cosine"))
+        for kind in APPROXIMATE
+        for metric in METRICS
+    ],
+)
 def test_approximate_kinds_find_what_flat_finds(kind: str, metric: str, tmp_path: Path) -> None:
     pytest.importorskip("faiss")
     vectors = clustered(PQ_MINIMUM if kind == "pq" else 3_000, 16)
@@ -163,12 +169,12 @@ def test_questions_that_do_not_fit_are_refused() -> None:
         index.search([1.0, np.nan, 0.0], 1)
 
 
-@pytest.mark.parametrize("kind", ["flat", "hnsw", "pq"])
+@pytest.mark.parametrize("kind", ["flat", "hnsw"])
 def test_damaged_files_are_reported(kind: str, tmp_path: Path) -> None:
     if kind != "flat":
         pytest.importorskip("faiss")
     folder = tmp_path / "index"
-    VectorIndex.build(kind, "l2", clustered(PQ_MINIMUM if kind == "pq" else 200, 4)).save(folder)
+    VectorIndex.build(kind, "l2", clustered(200, 4)).save(folder)
     for name in sorted(path.name for path in folder.iterdir()):
         path = folder / name
         whole = path.read_bytes()

@@ -25,7 +25,8 @@ def connect(url: str, api_key: str | None) -> Any:
         from qdrant_client import QdrantClient
     except ImportError as error:
         raise missing_extra("qdrant-client", "qdrant", "usar um servidor Qdrant") from error
-    return QdrantClient(url=url, api_key=api_key, timeout=60)
+    # The version check only prints a warning, in English, where the first request fails with our own error.
+    return QdrantClient(url=url, api_key=api_key, timeout=60, check_compatibility=False)
 
 
 class ServerPoints:
