@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lunagpt.rag import store_vectors
+from lunagpt.rag import model_holder
 
 GUIDE = Path(__file__).parents[2] / "docs" / "base.md"
 
@@ -16,7 +16,7 @@ def test_the_guide_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(store_vectors, "open_embedder", lambda wanted: None)  # as where it is not installed
+    monkeypatch.setattr(model_holder, "open_embedder", lambda wanted: None)  # as where it is not installed
     names: dict[str, object] = {}
     for block in re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.M | re.S):
         exec(compile(block, str(GUIDE), "exec"), names)

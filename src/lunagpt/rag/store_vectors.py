@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunagpt.rag.dense_search import DenseSearch
-from lunagpt.rag.embeddings import BackgroundEmbedder, Embedder, open_embedder
+from lunagpt.rag.model_holder import ModelHolder
 from lunagpt.rag.schema import Database
-from lunagpt.rag.searching import DenseQuery, ToRelevance
+from lunagpt.rag.searching import DenseQuery
 from lunagpt.rag.vector_rows import VectorRows
 
 Vectors = NDArray[np.float32]
@@ -21,59 +20,19 @@ Vectors = NDArray[np.float32]
 _DEFAULT_INDEX = ("flat", "cosine")
 
 
-class StoredVectors:
-    """What a store can do with vectors; `DocumentStore` is one."""
+class StoredVectors(ModelHolder):
+    """What a store in SQLite can do with vectors; `DocumentStore` is one."""
 
     def __init__(self, database: Database, folder: Path, embedder: Any) -> None:
+        super().__init__(embedder)
         self._database = database
         self._dense = DenseSearch(database, folder)
         self._vectors = VectorRows(database)
-        self._embedder_wanted = embedder
-        self._embedder: Embedder | None = None
-        self._embedder_opened = False
-        self._embedder_lock = threading.RLock()
-        self._calibrations: dict[str, ToRelevance] = {}
 
     @property
     def chunk_count(self) -> int:
         """Number of passages."""
         return self._vectors.chunk_count
-
-    @property
-    def embedder(self) -> Embedder | None:
-        """The embedding model, opened on first use; None if there is none (said once in the log)."""
-        with self._embedder_lock:
-            if not self._embedder_opened:
-                self._embedder = open_embedder(self._embedder_wanted)
-                self._embedder_opened = True
-            return self._embedder
-
-    def use_embedder(self, wanted: Any) -> None:
-        """Use another embedding model from now on: whatever `embeddings.open_embedder` takes."""
-        with self._embedder_lock:
-            self._embedder_wanted, self._embedder_opened = wanted, False
-
-    def create_embeddings(self, batch_size: int = 32, embedder: Embedder | None = None) -> int:
-        """Compute the vectors that are missing; what is done survives an interruption.
-
-        Args:
-            batch_size: texts per step. embedder: another model than the store's own.
-
-        Returns:
-            How many passages got a vector. 0 without an embedding model: search then goes by words, and the
-            log has said so.
-        """
-        model = embedder or self.embedder
-        if model is None:
-            return 0
-        before = self.vector_count(model.name)
-        return BackgroundEmbedder(self, model, batch_size=batch_size).run().done - before
-
-    def update_embeddings(self, only_new: bool = True, batch_size: int = 32) -> int:
-        """Compute the vectors of new passages, or with ``only_new=False`` all of them anew."""
-        if not only_new and self.embedder is not None:
-            self._vectors.clear(self.embedder.name)
-        return self.create_embeddings(batch_size)
 
     def chunks_without_vectors(self, model: str, limit: int) -> list[tuple[int, str]]:
         """Up to `limit` chunks without a vector of `model`: (chunk id, text to embed); equal texts once."""
@@ -140,18 +99,6 @@ class StoredVectors:
         name = model or self._main_model()
         return None if name is None else DenseQuery(name, vector, self._to_relevance(name))
 
-    def _to_relevance(self, model: str) -> ToRelevance:
-        """Cosine → relevance for a model. Of a model that is not at hand, the cosine itself has to do."""
-        embedder = self._embedder
-        if embedder is None or embedder.name != model:
-            return _positive
-        known = self._calibrations.get(model)
-        if known is None:
-            from lunagpt.rag.thresholds import calibrate
-
-            known = self._calibrations[model] = calibrate(embedder).to_relevance
-        return known
-
-
-def _positive(cosine: float) -> float:
-    return min(max(cosine, 0.0), 1.0)
+    def _forget_vectors(self) -> None:
+        if self.embedder is not None:
+            self._vectors.clear(self.embedder.name)
