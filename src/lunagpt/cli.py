@@ -222,7 +222,7 @@ def evaluate(
 @app.command("compare", cls=LunaCommand, help=texts.COMPARE_HELP)
 def compare(
     models: options.ComparedModels,
-    suite: options.SuiteOption = None,
+    suite: options.ComparisonSuiteOption = None,
     data: options.EvaluationDataOption = None,
     output: options.ComparisonOutputOption = options.DEFAULT_COMPARISON_FOLDER,
     limit: options.LimitOption = None,

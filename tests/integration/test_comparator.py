@@ -98,6 +98,16 @@ def test_mistakes(models: list[LunaModel]) -> None:
         comparator.compare()
 
 
+def test_a_missing_model_is_known_before_anything_is_measured(models: list[LunaModel], data: Path) -> None:
+    told: list[str] = []
+    comparator = ModelComparator(notify=told.append)
+    comparator.add_model("um", models[0])
+    comparator.add_model("dois", "modelo-que-não-existe")
+    with pytest.raises(EvaluationError, match="modelo-que-não-existe"):
+        comparator.compare(data=data)
+    assert told == []
+
+
 def stored(folder: Path, name: str, share: float, seed: int) -> Path:
     path = folder / f"{name}.json"
     found = [result("lacunas", right(200, share, seed), title="Lacunas", chance=0.25, model=name)]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lunagpt.evaluation.comparison import Comparison
 
 RANDOM = "aleatorio"  # the name that stands for a model without training
+DEFAULT_SUITE = "rapida"
 _RANDOM_SEED = 0
 _WIDTH = 100
 
@@ -68,7 +69,7 @@ def run_compare(
         comparison = comparator.compare(
             metrics=["accuracy", "speed"] if speed and not any(stored) else ["accuracy"],
             max_samples_per_set=limit,
-            suite=suite,
+            suite=suite or (None if data else DEFAULT_SUITE),
             data=[] if all(stored) and not data else data or default_data(),
         )
     finally:

@@ -188,6 +188,9 @@ ContaminationOption = Annotated[
     Path | None, typer.Option("--contamination", metavar="ARQUIVO", help=texts.EVALUATE_CONTAMINATION)
 ]
 ComparedModels = Annotated[list[str], typer.Argument(metavar="MODELO", help=texts.COMPARE_MODELS)]
+ComparisonSuiteOption = Annotated[
+    str | None, typer.Option("--suite", metavar="NOME", help=texts.COMPARE_SUITE)
+]
 DEFAULT_COMPARISON_FOLDER = Path("comparacao")
 ComparisonOutputOption = Annotated[
     Path,

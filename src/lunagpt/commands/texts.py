@@ -31,11 +31,11 @@ o acaso e o que uma resposta fixa alcança.
 MODELO é luna-nano, uma pasta de modelo (do LunaGPT ou do transformers) ou um arquivo .gguf. Sem --suite nem
 --task, cada arquivo dos dados é medido com as tarefas dele. docs/avaliacao.md explica o resto."""
 
-COMPARE_HELP = """Compara modelos nos mesmos itens e escreve um relatório que diz o que é diferença e o que é acaso.
+COMPARE_HELP = """Compara modelos nos mesmos itens e escreve um relatório: o que é diferença, o que é acaso.
 
-MODELO é o que luna evaluate aceita, um arquivo de resultados (.json) dele, ou a palavra aleatorio: um modelo sem
-treino, para saber o que se acerta sem saber nada (aleatorio:mini muda o tamanho). Os outros são comparados com o
-primeiro."""
+MODELO é o que luna evaluate aceita, um arquivo de resultados (.json) dele, ou a palavra aleatorio: um modelo
+sem treino, para saber o que se acerta sem saber nada (aleatorio:mini muda o tamanho). Os outros são
+comparados com o primeiro."""
 
 USAGE_HEADING = "Uso"
 ARGUMENTS_HEADING = "Argumentos"
@@ -108,6 +108,7 @@ EVALUATE_SEED = "Semente do sorteio dos itens; padrão 0."
 EVALUATE_CONTAMINATION = "Relatório do que treino e avaliação têm em comum (.json)."
 
 COMPARE_MODELS = "Modelos a comparar, dois ou mais; o primeiro é a referência."
+COMPARE_SUITE = "Lista de tarefas: rapida, completa ou um arquivo .yaml; sem ela e sem --data, rapida."
 COMPARE_OUTPUT = "Pasta do relatório; padrão {default}."
 COMPARE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suíte."
 COMPARE_NO_SPEED = "Não mede velocidade e memória."

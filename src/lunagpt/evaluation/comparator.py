@@ -107,6 +107,8 @@ class ModelComparator:
         wanted = load_suite(suite) if isinstance(suite, str) else suite
         plan = self._plan(test_sets, wanted, [data] if isinstance(data, str | PathLike) else data, metrics)
         for entry in self._entries:
+            _require_to_exist(entry.model)  # before the first one is measured, which takes minutes
+        for entry in self._entries:
             self._measure(entry, plan, metrics, max_samples_per_set)
         evaluations = [entry.evaluation or Evaluation({}) for entry in self._entries]
         comparison = compare_results(
@@ -252,12 +254,14 @@ class ModelComparator:
 
     def _notices(self) -> Iterator[str]:
         """Tasks that a model could not do, and what else a reader must know."""
+        without: dict[tuple[str, str], list[str]] = {}
         for entry in self._entries:
             yield from entry.problems
-            skipped = entry.evaluation.skipped if entry.evaluation is not None else {}
-            for reason in dict.fromkeys(skipped.values()):
-                tasks = [task for task, why in skipped.items() if why == reason]
-                yield f"{entry.name} ficou sem {listing(tasks)}: {reason.rstrip('.')}."
+            for task, reason in (entry.evaluation.skipped if entry.evaluation else {}).items():
+                without.setdefault((task, reason), []).append(entry.name)
+        for (task, reason), names in without.items():
+            models = "" if len(names) == len(self._entries) else f" para {listing(names)}"
+            yield f"A tarefa {task} ficou de fora{models}: {reason.rstrip('.')}."
 
     def _samples(self, comparison: Comparison, plan: Plan) -> Iterator[Sample]:
         """Items that some model gets right and another wrong, drawn by chance, few per task."""
@@ -299,6 +303,16 @@ def _differing(
             )
         )
     return samples
+
+
+def _require_to_exist(model: Any) -> None:
+    """Open what is no path, e.g. the name of a shipped model, to see whether it can be.
+
+    Raises:
+        EvaluationError: there is no such model.
+    """
+    if isinstance(model, str | PathLike) and not Path(model).expanduser().exists():
+        open_language_model(str(model))
 
 
 def _introduce(entry: _Entry) -> ComparedModel:
