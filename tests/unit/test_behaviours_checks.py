@@ -36,6 +36,9 @@ HOLDS_AND_FAILS = [
     ({"number": 42}, "17 + 25 = 42", "17 + 25 = 43"),
     ({"number": 1250.5}, "Dá R$ 1.250,50.", "Dá R$ 1.250,05."),
     ({"number": 23}, "Vinte e três.", "Vinte e quatro."),
+    ({"number": 42}, "Seis semanas têm 42 dias (6 × 7).", "Seis semanas têm 36 dias (6 × 6)."),
+    ({"number": 42}, "Seis semanas têm 42 dias, pois cada uma tem 7.", "São 6, 42, 7 e 12."),
+    ({"number": 42}, "Seis têm 42 dias. Cada uma tem 7.", "Sete. Nem 42 nem 6."),
     ({"citation": 1}, "Às 9h [1].", "Às 9h [2]."),
     ({"citation": [1, 2]}, "Às 9h [1], na sala 3 [2].", "Às 9h [1]."),
     ({"no_citation": True}, "Às 9h.", "Às 9h [1]."),
@@ -254,4 +257,6 @@ def test_giving_the_question_back_is_an_echo() -> None:
     assert echoes(Answer(question, question))
     assert echoes(Answer("Você quer saber: qual é a capital do Acre?", question))
     assert not echoes(Answer("A capital do Acre é Rio Branco.", question))
+    assert not echoes(Answer("Chefe, o menor continente é a Oceania.", "E o menor continente?"))
+    assert not echoes(Answer("E a da Itália é Roma.", "E a da Itália?"))
     assert not echoes(Answer("Bom dia!", "Bom dia!"))

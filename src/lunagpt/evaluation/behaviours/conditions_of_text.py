@@ -10,11 +10,24 @@ from lunagpt.evaluation.behaviours.answer import Answer
 from lunagpt.evaluation.behaviours.intents import admits_absence, may_refuse, plainly_refuses
 from lunagpt.evaluation.behaviours.language import guess_language
 from lunagpt.evaluation.behaviours.numerals import numbers
-from lunagpt.evaluation.behaviours.text_measures import citations, fold, mentions, wanted_pattern, words
+from lunagpt.evaluation.behaviours.text_measures import (
+    citations,
+    fold,
+    mentions,
+    sentences,
+    wanted_pattern,
+    words,
+)
 
+# A question of six words or more that comes back whole with at most five others says nothing.
+_LONG_QUESTION = 5
+_FEW_WORDS = 5
 _LANGUAGE_NAMES = {"pt": "português", "en": "inglês", "es": "espanhol"}
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2b55]")
 _OUTER_MARKS = re.compile(r"^[\W_]+|[\W_]+$")
+# What follows a result to explain it, and what stands beside it in brackets.
+_REASON = re.compile(r",? (?:porque|pois|já que|uma vez que|visto que|isto é|ou seja)\b", re.IGNORECASE)
+_ASIDE = re.compile(r"\([^()]*\)")
 _AFTER_EQUALS = re.compile(r"=\s*(?:R\$\s*)?\**\s*([-−]?[\d.,]*\d)")
 
 
@@ -75,10 +88,12 @@ def in_order(answer: Answer, wanted: Sequence[str]) -> str | None:
 
 
 def number(answer: Answer, wanted: float) -> str | None:
-    """The result must stand where a result stands: first, last, or after an equals sign."""
+    """The result must stand where a result stands: first, last, after ``=``, or before the explanation."""
     found = numbers(answer.text)
-    results = [value for written in _AFTER_EQUALS.findall(answer.text) for value in numbers(written)]
-    if any(abs(value - wanted) < 1e-6 for value in [*found[:1], *found[-1:], *results[-1:]]):
+    results = [numbers(written)[-1:] for written in _AFTER_EQUALS.findall(answer.text)[-1:]]
+    stated = [_REASON.split(part)[0] for part in (*sentences(answer.text)[:1], answer.text)]
+    results += [found[:1], found[-1:], *(numbers(_ASIDE.sub(" ", part))[-1:] for part in stated)]
+    if any(abs(value - wanted) < 1e-6 for places in results for value in places):
         return None
     shown = f"{wanted:g}".replace(".", ",")
     if not found:
@@ -145,13 +160,12 @@ def emoji(answer: Answer, wanted: bool) -> str | None:
 
 
 def echoes(answer: Answer) -> bool:
-    """Whether the answer only gives the question back (a word or two more or less)."""
-    said, asked = [words(fold(part)) for part in (answer.text, answer.question)]
-    return (
-        len(asked) > 2
-        and (said == asked or " ".join(asked) in " ".join(said))
-        and len(said) <= len(asked) + 5
-    )
+    """Whether the answer is the question given back, or a long question with a few words around it."""
+    said, asked = [" ".join(words(fold(part))) for part in (answer.text, answer.question)]
+    if said == asked:
+        return asked.count(" ") >= 2
+    added = said.count(" ") - asked.count(" ")
+    return asked.count(" ") >= _LONG_QUESTION and f" {asked} " in f" {said} " and added <= _FEW_WORDS
 
 
 def _quoted(texts: Iterable[str], between: str) -> str:
