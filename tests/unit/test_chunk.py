@@ -220,5 +220,9 @@ def test_other_tokenizers_count() -> None:
 @given(st.lists(st.one_of(st.text(max_size=60), st.lists(LINES, max_size=4).map(" ".join)), max_size=6))
 def test_counting_agrees_with_encoding(texts: list[str]) -> None:
     expected = [len(ids) for ids in TOKENIZER.encode_batch_content(texts)]
-    assert StretchCounter(TOKENIZER)(texts) == expected
-    assert token_counter()(texts) == expected
+    assert token_counter(TOKENIZER)(texts) == token_counter()(texts) == expected
+
+
+def test_our_own_tokenizer_is_counted_by_stretches() -> None:
+    assert isinstance(token_counter(TOKENIZER), StretchCounter)
+    assert isinstance(token_counter(), StretchCounter)

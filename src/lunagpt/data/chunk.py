@@ -28,6 +28,7 @@ _TINY = 2.0
 _TINY_TOKENS = 48
 
 _MIN_CHUNK_SIZE = 16
+_JOINT_TOKENS = 2  # chunks that are filled to the brim need this much room, or all are made anew
 
 
 #: ``(pieces, max_tokens, overlap) → ranges of pieces``.
@@ -118,10 +119,10 @@ class DocumentChunker:
 
     def _fitting_ranges(self, text: str, pieces: Sequence[Piece], divide: Divide) -> list[tuple[int, int]]:
         """Ranges of pieces whose texts have at most `chunk_size` tokens each."""
-        limit = self.chunk_size
+        # Lengths of pieces do not quite add up: a token may reach over the space between two of them.
+        limit = self.chunk_size - (_JOINT_TOKENS if divide is fill else 0)
         while True:
             ranges = divide(pieces, limit, self.chunk_overlap)
-            # Lengths of pieces do not quite add up: a token may reach over the space between two of them.
             texts = [text[pieces[first].start : pieces[last - 1].end] for first, last in ranges]
             longest = max(self._count_tokens(texts), default=0)
             if longest <= self.chunk_size or limit < 2:

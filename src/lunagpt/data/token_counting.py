@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from lunagpt.errors import DataError
-from lunagpt.tokenizer import LunaTokenizer
+from lunagpt.tokenizer import LunaTokenizer, storage
 from lunagpt.tokenizer.pretokenization import canonical, cut_at_spaces
 from lunagpt.tokenizer.stretches import StretchEncoder
 
@@ -22,12 +24,12 @@ class StretchCounter:
     """Counts tokens by looking up the stretches between spaces, of which ordinary text repeats nearly all.
 
     Args:
-        tokenizer: one whose backend :meth:`StretchEncoder.suits` accepts, so that the tokens of a stretch do
-            not depend on its neighbours.
+        backend: one that :meth:`StretchEncoder.suits`, so that the tokens of a stretch do not depend on its
+            neighbours.
     """
 
-    def __init__(self, tokenizer: LunaTokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, backend: Tokenizer) -> None:
+        self._backend = backend
         self._firsts: dict[str, int] = {}
         self._others: dict[str, int] = {}  # each without the space that leads it
         self._characters = 0
@@ -44,7 +46,8 @@ class StretchCounter:
         new_others = [stretch for stretch in set().union(*(rest for _, rest in cut)) if stretch not in others]
         if new_firsts or new_others:
             new = [*new_firsts, *(" " + stretch for stretch in new_others)]
-            counts = [len(ids) for ids in self._tokenizer.encode_batch_content(new)]
+            encodings = self._backend.encode_batch_fast(new, add_special_tokens=False)
+            counts = [len(encoding) for encoding in encodings]
             firsts.update(zip(new_firsts, counts, strict=False))
             others.update(zip(new_others, counts[len(new_firsts) :], strict=True))
             self._characters += sum(map(len, new))
@@ -65,8 +68,9 @@ def token_counter(tokenizer: Any = None) -> CountTokens:
     if tokenizer is None:
         return _default_counter()
     if isinstance(tokenizer, LunaTokenizer):
-        if StretchEncoder.suits(tokenizer.backend_tokenizer):
-            return StretchCounter(tokenizer)
+        content = storage.without_control_tokens(tokenizer.backend_tokenizer)
+        if StretchEncoder.suits(content):
+            return StretchCounter(content)
         return lambda texts: [len(ids) for ids in tokenizer.encode_batch_content(texts)]
     if hasattr(tokenizer, "encode"):
         return lambda texts: [_number_of_ids(tokenizer.encode(text)) for text in texts]
@@ -84,4 +88,4 @@ def _number_of_ids(encoding: Any) -> int:
 
 @lru_cache(maxsize=1)
 def _default_counter() -> CountTokens:
-    return StretchCounter(LunaTokenizer.default())
+    return token_counter(LunaTokenizer.default())
