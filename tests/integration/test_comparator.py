@@ -52,10 +52,10 @@ def test_the_specification_calls(models: list[LunaModel], data: Path, tmp_path: 
     results = comparator.compare(
         test_sets={"general_qa": data / "bichos.jsonl"},
         metrics=["accuracy", "fluency", "relevance", "speed"],
-        max_samples_per_set=16,
+        max_samples_per_set=8,
     )
     by_metric = {task.results[0].metric: task for task in results.tasks}
-    assert by_metric["accuracy"].results[0].n == 16
+    assert by_metric["accuracy"].results[0].n == 8
     assert by_metric["accuracy"].title == "general_qa"
     assert {"fluency", "relevance"} <= set(by_metric)
     assert by_metric["accuracy"].duels[0].test is not None
