@@ -6,6 +6,7 @@ import json
 import os
 import textwrap
 from collections.abc import Sequence
+from importlib import resources
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def run_evaluation(
         wanted = select_tasks(tasks, shipped_tasks())
     if suite == BEHAVIOURS:
         return _run_behaviours(models, limit, seed, output, threads)
-    report = None if contamination is None else load_report(contamination)
+    report = _contamination(contamination)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see `open_chat`
     for number, model in enumerate(models):
         evaluation = _measured(model, wanted, data or default_data(), limit, seed, report, threads)
@@ -104,6 +105,14 @@ def _measured(
         )
     finally:
         progress.finish()
+
+
+def _contamination(path: Path | None) -> ContaminationReport | None:
+    """The report given, else that of the shipped models, else none."""
+    shipped = Path(str(resources.files("lunagpt") / "assets" / "contaminacao.json"))
+    if path is None and shipped.is_file():
+        path = shipped
+    return None if path is None else load_report(path)
 
 
 def _run_behaviours(
