@@ -107,6 +107,7 @@ class TransformersReader:
         # Newer versions of transformers call it "cache" and warn about the old name.
         known = inspect.signature(model.forward).parameters
         self._cache_name = "cache" if "cache" in known else "past_key_values"
+        self._options = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
         self._cache: Any = None
 
     @property
@@ -119,7 +120,7 @@ class TransformersReader:
 
     def step(self, ids: Tensor) -> Tensor:
         given = {self._cache_name: self._cache}
-        output = self.model(input_ids=ids, use_cache=True, logits_to_keep=1, **given)
+        output = self.model(input_ids=ids, use_cache=True, **given, **self._options)
         self._cache = output[self._cache_name]
         scores: Tensor = output.logits[:, -1]
         return scores
