@@ -138,7 +138,7 @@ def test_the_scores_are_those_of_sqlite(museums: DocumentStore) -> None:
     assert len(found) == 300
     connection = sqlite3.connect(museums.path / "luna.db")
     rows = connection.execute(
-        "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, 0.5, 1.0), rowid LIMIT 6",
+        "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, 1.0, 1.0), rowid LIMIT 6",
         (" OR ".join(f'"{token}"' for token in tokens("moedas domingos cidade")),),
     ).fetchall()
     connection.close()
