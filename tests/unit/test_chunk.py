@@ -133,6 +133,14 @@ def test_the_head_of_a_table_without_marks_keeps_a_row() -> None:
     assert all(line.endswith("programas") for chunk in chunks for line in chunk.text.splitlines()[-1:])
 
 
+def test_a_title_without_marks_stays_with_its_text() -> None:
+    body = "Uma frase que enche o texto desta parte. " * 5
+    text = "\n\n".join(f"Parte número {number}\n\n{body}" for number in range(8))
+    chunks = DocumentChunker(100, 0).chunk_document(text)
+    assert len(chunks) > 4
+    assert all(chunk.text.endswith(".") for chunk in chunks)
+
+
 def test_heading_path_is_that_of_the_text_and_of_all_of_it() -> None:
     paths = [chunk.heading_path for chunk in DocumentChunker(64, 0).chunk_document(MANUAL)]
     assert paths[0] == ("Manual da Luna", "Instalação")

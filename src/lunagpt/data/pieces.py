@@ -34,6 +34,8 @@ _AFTER_HEADING = 16.0
 # No token stands for more characters than this in running text: what is longer need not be counted.
 _CHARACTERS_PER_TOKEN = 40
 
+_TITLE_CHARACTERS = 80
+
 _HALVING_MARKS = (re.compile(r"[.!?;:…]\s+"), re.compile(r"[,)–—]\s+"), re.compile(r"\s+"))
 _WORD = re.compile(r"\S+")
 _TABLE_RULE = re.compile(r"[\s|:+=-]+\Z")
@@ -106,7 +108,9 @@ def _cost_of_starting(text: str, previous: Block | None, block: Block, table_row
         return _AFTER_HEADING
     if block.kind == "heading":
         return _AT_HEADING
-    if text[previous.end - 1] == ":" and previous.kind == "text":
+    if text[previous.end - 1] == ":" and previous.kind in ("text", "item"):
+        return _AFTER_ANNOUNCEMENT
+    if block.apart and _looks_like_title(text, previous):
         return _AFTER_ANNOUNCEMENT
     if table_rows > 1:
         under_head = table_rows == 2 or _TABLE_RULE.match(text, previous.start, previous.end)
@@ -116,6 +120,18 @@ def _cost_of_starting(text: str, previous: Block | None, block: Block, table_row
     if block.kind == "item":
         return _AT_ITEM if previous.kind == "item" else _AT_LIST
     return _AT_PARAGRAPH if block.apart else _AT_LINE
+
+
+def _looks_like_title(text: str, block: Block) -> bool:
+    """Whether a block without marks is a title all the same: a short line by itself, without a final stop."""
+    return (
+        block.kind == "text"
+        and block.apart
+        and block.end - block.start <= _TITLE_CHARACTERS
+        and text[block.start].isupper()
+        and text[block.end - 1] not in ".!?…,;"
+        and "\n" not in text[block.start : block.end]
+    )
 
 
 def _counted(
