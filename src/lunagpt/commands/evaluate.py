@@ -136,7 +136,7 @@ def _run_behaviours(
             progress.finish()
         if number:
             print()
-        print(report.to_markdown(), end="")
+        print(report.to_text(), end="")
         if output is not None:
             path = _output_file(output, name, many=len(models) > 1)
             atomic_write_text(path, json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n")
