@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grounded import RESULTS, f1, open_engine, percent, rows_of
+from grounding_fit import answers
 from lunagpt.chat import LunaChat
-from lunagpt.chat.grounding.facts import FactBase, find_facts
 from lunagpt.chat.grounding.questions import analyse_question
 from lunagpt.chat.grounding.ranking import coverage
 from lunagpt.chat.grounding.units import cut_passages
@@ -30,16 +30,7 @@ from lunagpt.rag.encyclopedia import built_in
 from lunagpt.rag.encyclopedia_build import is_held_out, read_rows
 from machine import describe_machine, write_table
 
-_LEAST_RECALL = 0.5
 _LEAST_OPTION = 0.6
-
-
-def is_right(answer: str, reference: str) -> bool:
-    """Whether an answer has all figures, dates and names of the reference, and half of its words."""
-    base = FactBase.of([answer])
-    stems = set(content_stems(reference))
-    shared = len(stems & set(content_stems(answer))) / len(stems) if stems else 1.0
-    return shared >= _LEAST_RECALL and all(base.has(fact) for fact in find_facts(reference))
 
 
 def held_out(folder: Path) -> list[tuple[str, str, str]]:
@@ -62,7 +53,7 @@ def measure(chat: LunaChat, questions: Sequence[tuple[str, str, str]]) -> list[s
         quoted = chat.report.grounding == "extractive" or not chat.encyclopedia_enabled
         answered.append(float(quoted))
         words = chat.report.citations[0].quote if chat.report.citations else text
-        right.append(float(quoted and is_right(words, reference)))
+        right.append(float(quoted and answers(words, reference)))
         scores.append(f1(words, [reference]) if quoted else 0.0)
         if chat.report.citations:
             articles.append(float(chat.report.citations[0].passage["title"].lower() == title.lower()))

@@ -20,15 +20,16 @@ from typing import Any
 
 import numpy as np
 
+from lunagpt.chat.grounding.facts import FactBase, find_facts
 from lunagpt.chat.grounding.follow_up import rewrite_follow_up
 from lunagpt.chat.grounding.questions import Asks, analyse_question
 from lunagpt.chat.grounding.ranking import answer_features, passage_facts, sentence_features
 from lunagpt.chat.grounding.spans import candidate_spans, span_features
 from lunagpt.chat.grounding.units import Unit, cut_passages
-from lunagpt.chat.grounding.words import fold
+from lunagpt.chat.grounding.words import content_stems, fold
 from lunagpt.data.sentences import split_sentences
 from lunagpt.files import atomic_write_text
-from lunagpt.rag.encyclopedia_build import read_rows
+from lunagpt.rag.encyclopedia_build import is_held_out, read_rows
 
 ASSET = Path(__file__).parents[1] / "src/lunagpt/assets/grounding/weights.json"
 _SQUAD_ROWS = 800
@@ -114,6 +115,31 @@ def encyclopedia_questions(folder: Path, count: int) -> Iterator[Example]:
             first = split_sentences(row["text"])[0]
             passages = [{"title": row["title"], "content": row["text"]}]
             yield Example(f"{asked} {row['title']}?", passages, [(0, *first)], 0.5, False)
+
+
+def unseen_questions(folder: Path, count: int) -> Iterator[Example]:
+    """Stored questions left out of their article: a sentence answers if it has the answer's figures and names
+    and half of its words."""
+    rows = [row for row in read_rows(folder) if len(row["qa"]) > 1]
+    choose = random.Random(1)
+    for row in choose.sample(rows, count):
+        asked = choose.choice(row["qa"])
+        if is_held_out(row["id"], asked["q"]):
+            continue
+        others = [f"{pair['q']} {pair['a']}" for pair in row["qa"] if pair is not asked]
+        passage = {"title": row["title"], "content": "\n\n".join([row["text"], *others])}
+        spans = [
+            (0, unit.start, unit.end) for unit in cut_passages([passage])[0] if answers(unit.text, asked["a"])
+        ]
+        yield Example(asked["q"], [passage], spans, 0.5, False)
+
+
+def answers(sentence: str, reference: str) -> bool:
+    """Whether a sentence has all figures, dates and names of a reference answer, and half of its words."""
+    base = FactBase.of([sentence])
+    stems = set(content_stems(reference))
+    shared = len(stems & set(content_stems(sentence))) / len(stems) if stems else 1.0
+    return shared >= 0.5 and all(base.has(fact) for fact in find_facts(reference))
 
 
 def supported(unit: Unit, spans: Sequence[tuple[int, int, int]]) -> bool:
@@ -225,6 +251,7 @@ def main() -> None:
         *own_documents(root / "luna/documentos.jsonl", "train"),
         *read_comprehension(root / "sft/train-grounded_qa.parquet"),
         *encyclopedia_questions(root / "enciclopedia", 400),
+        *unseen_questions(root / "enciclopedia", 1500),
     ]
     random.Random(1).shuffle(examples)
     examples = examples[: round(arguments.sample * len(examples))]

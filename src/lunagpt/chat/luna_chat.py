@@ -238,7 +238,7 @@ class LunaChat:
             GenerationError: as for `send_message`, or the search engine gives something else.
         """
         turn = self._turn(message, self._history, self._system_prompt, cancel)
-        turn.sources = (Source(rag_system, _OWN_SEARCH),)
+        turn.sources = (Source(rag_system, _OWN_SEARCH, trusted=True),)
         turn.must_look_up = True
         answer = self._deliver(turn, stream=False, remember=True)
         assert isinstance(answer, str)

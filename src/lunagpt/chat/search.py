@@ -33,11 +33,17 @@ class Augmenter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A search engine and how it is spoken of ("nos seus documentos")."""
+    """A search engine and how it is spoken of ("nos seus documentos").
+
+    Attributes:
+        built_in: it is the encyclopaedia.
+        trusted: the caller chose it for this one question, and it has judged its results itself.
+    """
 
     retriever: Retriever | Augmenter
     place: str
     built_in: bool = False
+    trusted: bool = False
 
     def search(self, query: str) -> list[Mapping[str, Any]]:
         """What the engine finds, as mappings with "content" and perhaps "title", "page", "score".

@@ -44,6 +44,7 @@ NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro j
 # quote; found on our own dialogues and the stored questions (see docs/documentos.md).
 _LEAST_RELEVANCE = 0.3
 _LEAST_CERTAINTY = 0.4
+_TRUSTED_CERTAINTY = 0.35  # where the caller's own search engine has already judged the passages
 _CHARACTERS_PER_TOKEN = 4  # of Portuguese, on the cautious side for the Luna tokenizer
 # A personal message is answered from documents only if the quotation is this certain; else it is talk.
 _PERSONAL_CERTAINTY = 0.6
@@ -232,7 +233,7 @@ def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> b
     """Whether passages are worth answering from; keeps the quotation that shows it."""
     if source.built_in and float(found[0].get("score") or 0.0) < _LEAST_RELEVANCE:
         return False
-    threshold = _LEAST_CERTAINTY if source.built_in else None
+    threshold = _LEAST_CERTAINTY if source.built_in else _TRUSTED_CERTAINTY if source.trusted else None
     if turn.intent is Intent.PERSONAL:
         threshold = _PERSONAL_CERTAINTY
     turn.quotation = extractive_answer(turn.query, found, threshold=threshold)

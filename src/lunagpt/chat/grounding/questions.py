@@ -54,6 +54,12 @@ _PATTERNS: tuple[tuple[Asks, str], ...] = (
 )  # fmt: skip
 _COMPILED = tuple((asks, re.compile(pattern)) for asks, pattern in _PATTERNS)
 
+# A question that begins with its verb wants a yes or no, also without a question mark.
+_VERB_FIRST = re.compile(
+    r"^(?:e verdade|posso|pode|podem|podemos|ha|existe|existem|tem|precisa|preciso|precisamos|deve|devo|da para|vale|"
+    r"aceita|aceitam|funciona|abre|permite)\b"
+)
+
 # Which facts can be an answer of each kind.
 ANSWER_FACTS: dict[Asks, frozenset[str]] = {
     Asks.PERSON: frozenset({"name"}),
@@ -109,4 +115,4 @@ def _kind(text: str) -> Asks:
     for asks, pattern in _COMPILED:
         if pattern.search(folded):
             return asks
-    return Asks.YES_NO if folded.endswith("?") else Asks.THING
+    return Asks.YES_NO if folded.endswith("?") or _VERB_FIRST.match(folded) else Asks.THING

@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question
+from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question, analyse_question
 from lunagpt.chat.grounding.synonyms import related
 from lunagpt.chat.grounding.units import Unit
 from lunagpt.chat.grounding.words import content_stems, fold
@@ -34,6 +34,9 @@ _HOW = re.compile(
     r"\b(por meio|atraves|usando|com|mediante|primeiro|depois|em seguida|basta|deve|faca|use)\b"
 )
 _UNKNOWN_WEIGHT = 9.0  # of a word in no list: as rare as one in 8,000 documents
+_OTHER_KIND = (
+    0.4  # of a stored question that asks for another kind of answer ("quando morreu" for "quem foi")
+)
 _NEAR = 0.6  # credit for a related word, against 1 for the word itself
 
 
@@ -93,7 +96,10 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
     names = tuple(name for name in subject if name in question.names)
     own = coverage(subject, unit.stems)
     with_title = coverage(subject, unit.stems | unit.context)
-    before = unit.before.stems if unit.before else frozenset()
+    # The question before an answer in a list of questions speaks for it only if it is the one asked.
+    asked_before = unit.before is not None and unit.before.is_question
+    before = unit.before.stems if unit.before is not None and not asked_before else frozenset()
+    likeness = _answers_question_before(question, unit)
     with_before = coverage(subject, unit.stems | unit.context | before)
     features = {
         "own": own,
@@ -110,7 +116,8 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
         "short": 1.0 if len(unit.words) < 4 else 0.0,
         "first": 1.0 if unit.index == 0 else 0.0,
         "asks": 1.0 if unit.is_question else 0.0,
-        "faq": _answers_question_before(question, unit),
+        "faq": likeness,
+        "faq_other": 1.0 - likeness if asked_before else 0.0,
         "rank": 1.0 / (1 + unit.passage),
         "introduces": 1.0 if _introduces(question, unit, subject) else 0.0,
     }
@@ -170,7 +177,8 @@ def _answers_question_before(question: Question, unit: Unit) -> float:
     asked = unit.before.stems
     there = coverage(question.stems, asked)
     back = coverage(tuple(asked), frozenset(question.stems)) if asked else 0.0
-    return there * back
+    alike = analyse_question(unit.before.text).asks is question.asks
+    return there * back * (1.0 if alike else _OTHER_KIND)
 
 
 def _fit_of_kind(question: Question, unit: Unit) -> dict[str, float]:
