@@ -20,7 +20,7 @@ from lunagpt.evaluation.comparison import (
     radar_tasks,
 )
 from lunagpt.files import atomic_write_bytes
-from lunagpt.reporting.charts import wrapped
+from lunagpt.reporting.charts import WHISKER_SPREAD, wrapped
 from lunagpt.reporting.style import LIGHT
 from lunagpt.reporting.wording import number, percent
 
@@ -144,10 +144,10 @@ def draw_radar(comparison: Comparison, path: Path) -> None:
             around, [*values, values[0]], color=colour, marker=marker, markersize=6, linewidth=1.8, zorder=4
         )
         axis.fill(angles, values, color=colour, alpha=0.1, zorder=2)
+        aside = WHISKER_SPREAD * (lane - (len(comparison.models) - 1) / 2)
         for angle, result in zip(angles, results, strict=True):
-            axis.plot(
-                [angle, angle], [result.low, result.high], color=colour, linewidth=3.2, alpha=0.55, zorder=3
-            )
+            spoke = [angle + aside] * 2
+            axis.plot(spoke, [result.low, result.high], color=colour, linewidth=3.2, alpha=0.55, zorder=3)
     axis.set_xticks(angles, ["\n".join(wrapped(task.title, 14)) for task in tasks], fontsize=9, color=_INK)
     axis.tick_params(axis="x", pad=16)
     axis.set_ylim(0, 1)

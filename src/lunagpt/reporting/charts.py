@@ -7,6 +7,7 @@ letters as a wide screen. Every chart says its numbers in words as well (`aria-l
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from lunagpt.reporting.html import Html, element, html, join
 from lunagpt.reporting.style import LIGHT, SHAPES
 from lunagpt.reporting.wording import percent
 
+WHISKER_SPREAD = 0.035  # radians between the intervals of two series on a spoke of a radar chart
 _LANE = 20  # pixels of height per series in a row
 
 
@@ -209,8 +211,8 @@ def radar(
     size, radius = 400, 118
     middle = size / 2
 
-    def point(axis: int, share: float) -> tuple[float, float]:
-        angle = 2 * math.pi * axis / len(axes) - math.pi / 2
+    def point(axis: int, share: float, aside: float = 0.0) -> tuple[float, float]:
+        angle = 2 * math.pi * axis / len(axes) - math.pi / 2 + aside
         r = radius * min(1.0, max(0.0, share))
         return middle + r * math.cos(angle), middle + r * math.sin(angle)
 
@@ -231,14 +233,16 @@ def radar(
             )
         )
     parts.append(outline(chance, "chance"))
-    for number_, marks in enumerate(series):
-        kind = f"s{number_ % len(LIGHT)}"
+    for lane, marks in enumerate(series):
+        kind = f"s{lane % len(LIGHT)}"
         parts.append(outline([mark.value for mark in marks], f"{kind} outline"))
         for i, mark in enumerate(marks):
             if not math.isfinite(mark.value):
                 continue
             if math.isfinite(mark.low) and math.isfinite(mark.high):
-                (x1, y1), (x2, y2) = point(i, mark.low), point(i, mark.high)
+                # beside the spoke, each series a little further, or they would hide each other
+                aside = WHISKER_SPREAD * (lane - (len(series) - 1) / 2)
+                (x1, y1), (x2, y2) = point(i, mark.low, aside), point(i, mark.high, aside)
                 parts.append(
                     element(
                         "line",
@@ -250,7 +254,7 @@ def radar(
                     )
                 )
             x, y = point(i, mark.value)
-            parts.append(element("g", marker(number_), transform=f"translate({x:.1f} {y:.1f}) scale(.8)"))
+            parts.append(element("g", marker(lane), transform=f"translate({x:.1f} {y:.1f}) scale(.8)"))
     picture = element("svg", *parts, viewBox=f"0 30 {size} {size - 60}", role="img", aria_label=spoken)
     return element("div", picture, class_="radar")
 
@@ -268,9 +272,9 @@ def _spoke_name(name: str, middle: float, distance: float, angle: float) -> Html
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The words of a label on lines of about so many characters."""
+    """The words of a label on lines of about so many characters; what is in brackets stays together."""
     lines: list[str] = []
-    for word in text.split():
+    for word in re.findall(r"\([^()]*\)\S*|\S+", text):
         if lines and len(lines[-1]) + 1 + len(word) <= width:
             lines[-1] += f" {word}"
         else:
