@@ -17,6 +17,7 @@ from lunagpt.errors import DataError
 from lunagpt.tokenizer import LunaTokenizer
 
 TOKENIZER = LunaTokenizer.default()
+COUNT_TOKENS = token_counter(TOKENIZER)
 
 MANUAL = """# Manual da Luna
 
@@ -228,9 +229,9 @@ def test_other_tokenizers_count() -> None:
 @given(st.lists(st.one_of(st.text(max_size=60), st.lists(LINES, max_size=4).map(" ".join)), max_size=6))
 def test_counting_agrees_with_encoding(texts: list[str]) -> None:
     expected = [len(ids) for ids in TOKENIZER.encode_batch_content(texts)]
-    assert token_counter(TOKENIZER)(texts) == token_counter()(texts) == expected
+    assert COUNT_TOKENS(texts) == token_counter()(texts) == expected
 
 
 def test_our_own_tokenizer_is_counted_by_stretches() -> None:
-    assert isinstance(token_counter(TOKENIZER), StretchCounter)
+    assert isinstance(COUNT_TOKENS, StretchCounter)
     assert isinstance(token_counter(), StretchCounter)
