@@ -22,47 +22,35 @@ _SAMPLE = 64
 class LunaEmbedder:
     """`LunaModel.encode_text` as an embedding model.
 
-    The hidden states of a language model all point in roughly one direction, which drowns what tells texts
-    apart; the mean vector of `reference` texts is subtracted before the length is made one (Mu and
-    Viswanath, "All-but-the-Top", arXiv 1702.01417).
+    A language model is not trained to bring questions near their answers. On the built-in questions, luna-nano
+    tells right from wrong passages with an AUC of 0.68 (multilingual-e5-small: 0.90), so it is not the default
+    where nothing better is installed: words alone find more.
     """
 
-    def __init__(
-        self, model: LunaModel, pooling: str = "mean", reference: Sequence[str] | None = None
-    ) -> None:
+    def __init__(self, model: LunaModel, pooling: str = "mean") -> None:
         """
         Args:
-            pooling: "mean" over the tokens, "last" or "max".
-            reference: texts whose mean vector is the origin; None takes the built-in calibration passages.
+            pooling: "mean" over the tokens (the best one measured), "last" or "max".
         """
         self._model = model
         self._pooling = pooling
         self.dimension = int(model.config.model.hidden_size)
         self.name = f"luna-{pooling}-{_fingerprint(model)}"
-        if reference is None:
-            from lunagpt.rag.calibration_pairs import calibration_pairs
-
-            reference = [pair.passage for pair in calibration_pairs()]
-        self._origin = np.zeros(self.dimension, dtype=np.float32)
-        if reference:
-            self._origin = self._raw(reference).mean(axis=0)
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(texts), _BATCH):
-            vectors[start : start + _BATCH] = self._raw(texts[start : start + _BATCH])
-        return unit_rows(vectors - self._origin)
+            # A text of blanks has no token; the dot stands for "nothing in particular".
+            batch = [clean_text(text).strip() or "." for text in texts[start : start + _BATCH]]
+            with memory_errors():
+                vectors[start : start + _BATCH] = self._model.encode_text(
+                    batch, pooling=self._pooling
+                ).numpy()
+        return unit_rows(vectors)
 
     def embed_query(self, text: str) -> Vectors:
         vector: Vectors = self.embed_documents([text])[0]
         return vector
-
-    def _raw(self, texts: Sequence[str]) -> Vectors:
-        # A text of blanks has no token; the dot stands for "nothing in particular".
-        cleaned = [clean_text(text).strip() or "." for text in texts]
-        with memory_errors():
-            vectors = self._model.encode_text(cleaned, pooling=self._pooling)
-        return np.asarray(vectors.numpy(), dtype=np.float32)
 
 
 def _fingerprint(model: LunaModel) -> str:
