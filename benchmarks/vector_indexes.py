@@ -1,7 +1,9 @@
 """Vector search: our exact search beside faiss's by size, and the four kinds of index beside each other.
 
     python benchmarks/vector_indexes.py --data-root CORPUS --work PASTA [--sizes 10000 100000 1000000]
-        [--kinds-at 100000] [--texts 1500] [--questions 200]
+        [--kinds flat hnsw ivf pq] [--kinds-at 50000] [--texts 400] [--questions 100]
+
+Every row is kept in `--work`: a run that is cut short goes on where it was.
 
 Real vectors are slow to come by (a few passages a second), so `--texts` passages and `--questions` questions
 of `eval/squad_pt_retrieval` are embedded and kept in `--work`; their speed is the first table. Larger
@@ -40,10 +42,11 @@ def main() -> None:
     )
     parser.add_argument("--data-root", type=Path, required=True, help="folder with eval/")
     parser.add_argument("--work", type=Path, required=True, help="folder for the embedded texts")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--kinds-at", type=int, default=100_000, help="vectors for the table of kinds")
-    parser.add_argument("--texts", type=int, default=1_500)
-    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS))
+    parser.add_argument("--kinds-at", type=int, default=50_000, help="vectors for the table of kinds")
+    parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--questions", type=int, default=100)
     args = parser.parse_args()
 
     embedded = embed(args)
@@ -79,8 +82,11 @@ def main() -> None:
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for size in args.sizes:
-        lines.append(flat_row(collection(embedded["passages"], size), questions))
-        print(lines[-1], flush=True)
+        lines.append(
+            kept(
+                args, f"flat {size}", lambda n=size: flat_row(collection(embedded["passages"], n), questions)
+            )
+        )
     lines += ["", f"## Tipos de índice com {args.kinds_at} vetores", ""]
     lines += [
         "`recall@10`: parte dos dez melhores da busca exata que o índice acha, com as perguntas reais. A "
@@ -91,10 +97,28 @@ def main() -> None:
         "| com filtro: recall@10 | CPU ms | ajustes |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    lines += kind_rows(collection(embedded["passages"], args.kinds_at), questions)
+    for kind in args.kinds:
+        lines.append(
+            kept(
+                args,
+                f"{kind} {args.kinds_at}",
+                lambda k=kind: kind_row(k, collection(embedded["passages"], args.kinds_at), questions),
+            )
+        )
     text = "\n".join(lines) + "\n"
     atomic_write_text(RESULTS, text)
     print(text)
+
+
+def kept(args: argparse.Namespace, name: str, measure: Callable[[], str]) -> str:
+    """A row of an earlier run with the same texts, or a new one."""
+    path = args.work / f"rows-{args.texts}-{args.questions}.json"
+    rows: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
+    if name not in rows:
+        rows[name] = measure()
+        atomic_write_text(path, json.dumps(rows, indent=2, ensure_ascii=False))
+    print(rows[name], flush=True)
+    return rows[name]
 
 
 def embed(args: argparse.Namespace) -> dict[str, Any]:
@@ -109,7 +133,7 @@ def embed(args: argparse.Namespace) -> dict[str, Any]:
         raise SystemExit('O modelo padrão não está instalado: pip install "lunagpt[rag]"')
     pieces = [text[i : i + _PASSAGE_CHARACTERS] for text in passages for i in (0, 300)]
     short = [piece for piece in pieces if len(piece) == _PASSAGE_CHARACTERS][: args.texts]
-    long = [text for text in passages if len(text) == 774][:24]
+    long = [text for text in passages if len(text) == 774][:8]
     asked = questions[: args.questions]
     result: dict[str, Any] = {}
     for name, texts in (("passages", short), ("long", long), ("questions", asked)):
@@ -187,31 +211,26 @@ def flat_row(vectors: np.ndarray, questions: np.ndarray) -> str:
     ).replace(",", ".", 1 if len(vectors) < 1_000_000 else 2)
 
 
-def kind_rows(vectors: np.ndarray, questions: np.ndarray) -> list[str]:
-    """One row per kind of index."""
+def kind_row(kind: str, vectors: np.ndarray, questions: np.ndarray) -> str:
+    """An index of one kind beside exact search."""
     allowed = np.sort(np.random.default_rng(5).permutation(len(vectors))[: len(vectors) // 10])
-    rows, truth, filtered_truth = [], [], []
-    for kind in KINDS:
-        began = time.process_time()
-        index = VectorIndex.build(kind, "cosine", vectors)
-        build = time.process_time() - began
-        with tempfile.TemporaryDirectory() as folder:
-            index.save(Path(folder) / "index")
-            size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
-        found, cpu, wall = timed(lambda question, of=index: of.search(question, K)[0], questions)
-        filtered, filtered_cpu, _ = timed(
-            lambda question, of=index: of.search(question, K, allowed)[0], questions[:50]
-        )
-        if kind == "flat":
-            truth, filtered_truth = found, filtered
-        settings = ", ".join(f"{name} {value}" for name, value in index.info.settings.items()) or "–"
-        rows.append(
-            f"| {kind} | {build:.1f} | {size:.0f} | {recall(found, truth):.3f} | {index.info.recall:.3f} "
-            f"| {cpu:.2f} | {percentiles(wall)} | {recall(filtered, filtered_truth):.3f} "
-            f"| {filtered_cpu:.2f} | {settings} |"
-        )
-        print(rows[-1], flush=True)
-    return rows
+    exact = VectorIndex.build("flat", "cosine", vectors)
+    truth = [exact.search(question, K)[0] for question in questions]
+    filtered_truth = [exact.search(question, K, allowed)[0] for question in questions]
+    began = time.process_time()
+    index = VectorIndex.build(kind, "cosine", vectors)
+    build = time.process_time() - began
+    with tempfile.TemporaryDirectory() as folder:
+        index.save(Path(folder) / "index")
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
+    found, cpu, wall = timed(lambda question: index.search(question, K)[0], questions)
+    filtered, filtered_cpu, _ = timed(lambda question: index.search(question, K, allowed)[0], questions)
+    settings = ", ".join(f"{name} {value}" for name, value in index.info.settings.items()) or "–"
+    return (
+        f"| {kind} | {build:.1f} | {size:.0f} | {recall(found, truth):.3f} | {index.info.recall:.3f} "
+        f"| {cpu:.2f} | {percentiles(wall)} | {recall(filtered, filtered_truth):.3f} "
+        f"| {filtered_cpu:.2f} | {settings} |"
+    )
 
 
 def recall(found: list[np.ndarray], truth: list[np.ndarray]) -> float:

@@ -22,9 +22,9 @@ _SAMPLE = 64
 class LunaEmbedder:
     """`LunaModel.encode_text` as an embedding model.
 
-    A language model is not trained to bring questions near their answers. On the built-in questions, luna-nano
-    tells right from wrong passages with an AUC of 0.68 (multilingual-e5-small: 0.90), so it is not the default
-    where nothing better is installed: words alone find more.
+    A language model is not trained to bring questions near their answers. On the built-in questions,
+    luna-nano tells right from wrong passages with an AUC of 0.68 (multilingual-e5-small: 0.90), so it is not
+    the default where nothing better is installed: words alone find more.
     """
 
     def __init__(self, model: LunaModel, pooling: str = "mean") -> None:
