@@ -76,6 +76,25 @@ def test_a_passage_is_object_dictionary_and_pair() -> None:
             passage["nada"]
 
 
+def test_what_is_embedded_says_nothing_twice() -> None:
+    embedder = WordEmbedder()
+    with DocumentStore(embedder=embedder) as store:
+        headings = (Heading(0, 1, "Serviços"),)
+        store.add_documents(
+            [
+                "A praia tem ondas.",
+                {"title": "Guia", "content": "O farol é alto."},
+                Document("d", "Cidade", "# Serviços\n\nO ônibus passa.", {}, headings),
+            ]
+        )
+        store.create_embeddings()
+        assert sorted(embedder.embedded) == [
+            "A praia tem ondas.",
+            "Cidade > Serviços\n# Serviços\n\nO ônibus passa.",
+            "Guia\nO farol é alto.",
+        ]
+
+
 def test_a_document_of_the_same_id_replaces_the_old_one(tmp_path: Path) -> None:
     with DocumentStore(tmp_path / "base", embedder=False) as store:
         store.add_documents(TOWN)

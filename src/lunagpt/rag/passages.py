@@ -93,8 +93,12 @@ def context_line(title: str, heading_path: Sequence[str]) -> str:
 
 
 def search_text(title: str, heading_path: Sequence[str], text: str) -> str:
-    """The text that is embedded for a passage: what stands over it, then the passage."""
-    context = context_line(title, heading_path)
+    """The text that is embedded for a passage: what stands over it, then the passage.
+
+    A title that was taken from the beginning of the text is not said twice.
+    """
+    begins_with_title = text.lstrip("# ").startswith(title.rstrip("…"))
+    context = context_line("" if begins_with_title else title, heading_path)
     return f"{context}\n{text}" if context else text
 
 
