@@ -56,7 +56,8 @@ _COMPILED = tuple((asks, re.compile(pattern)) for asks, pattern in _PATTERNS)
 
 # A question that begins with its verb wants a yes or no, also without a question mark.
 _VERB_FIRST = re.compile(
-    r"^(?:e verdade|posso|pode|podem|podemos|ha|existe|existem|tem|precisa|preciso|precisamos|deve|devo|da para|vale|"
+    r"^(?:e verdade|posso|pode|podem|podemos|ha|existe|existem|tem|precisa|preciso|precisamos|deve|devo|"
+    r"da para|vale|"
     r"aceita|aceitam|funciona|abre|permite)\b"
 )
 
