@@ -22,8 +22,8 @@ from lunagpt.rag.passages import Passage, context_line
 from lunagpt.rag.schema import Database
 
 # Words of the title and the headings count like those of the passage. On 800 questions about encyclopaedia
-# articles, MRR@10 was 0.775 with a weight of a half, 0.797 with 1, 0.816 with 2; but often a title is only the
-# name of a file.
+# articles, MRR@10 was 0.775 with a weight of a half, 0.797 with 1, 0.816 with 2; but often a title is only
+# the name of a file.
 _CONTEXT_WEIGHT = 1.0
 _BM25_K1, _BM25_B = 1.2, 0.75  # those of SQLite's own bm25()
 _MATCH_BUDGET = 30_000
