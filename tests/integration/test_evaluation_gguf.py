@@ -110,8 +110,11 @@ def test_a_gguf_file_scores_like_luna(model: LunaModel, file: Path) -> None:
         ("A capital do Brasil é", " Brasília"),
         ("A capital do Brasil é", " Lima, no Peru"),
         ("A capital do Brasil é ", "uma cidade planejada, no centro do país."),
-        ("Pergunta longa. " * 20, "Resposta"),
+        ("Pergunta longa. " * 40, "Resposta"),
+        ("Pergunta longa. " * 40, "Outra resposta, bem mais comprida que a primeira"),
+        ("Pergunta longa. " * 40, "Nada"),
         ("", "Uma frase sem contexto nenhum."),
+        ("", "O rio corre para o mar. " * 110),  # more than one pass
     ]
     for one, other in zip(
         LunaLanguageModel(model).loglikelihood(pairs), peer.loglikelihood(pairs), strict=True
