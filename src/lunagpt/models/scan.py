@@ -97,8 +97,9 @@ def scan_chunked(
     batch, time, heads, width = x.shape
     groups, size = B.shape[2], B.shape[3]
     dtype = _work_dtype(x)
-    Q = chunk_size
-    padding = -time % Q
+    chunks = -(-time // chunk_size)
+    Q = -(-time // chunks)  # chunks of equal length: a short text is not padded to a whole chunk
+    padding = chunks * Q - time
     skip = D.to(dtype)[:, None] * x.to(dtype)
     dt = dt.to(dtype)
     u = x.to(dtype) * dt[..., None]  # dt = 0 in the padding: it changes neither state nor output
@@ -110,7 +111,6 @@ def scan_chunked(
         C = F.pad(C, (0, 0, 0, 0, 0, padding))
         log_decay = F.pad(log_decay, (0, 0, 0, padding))
         starts = None if starts is None else F.pad(starts, (0, padding))
-    chunks = (time + padding) // Q
     span = (heads // groups) * width  # all heads of a group side by side
 
     B = B.view(batch, chunks, Q, groups, size).permute(0, 1, 3, 4, 2)  # (B, C, G, N, Q)
