@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 _WINDOW = 2048
 _BATCH = 512  # tokens of one pass
 _SEQUENCES = 32  # texts of one pass
-# A shared context shorter than this is read again with each continuation, in the same pass.
-_LEAST_SHARED = 64
+# A shared context shorter than this is cheaper to read again with each continuation, in the same pass.
+_LEAST_SHARED = 16
 
 # A token, its place in its sequence, the sequence, and the sum that its prediction of the next token goes to.
 Entry = tuple[int, int, int, "tuple[Sums, int] | None"]
