@@ -48,12 +48,12 @@ def quoting(*passages: Any) -> tuple[LunaChat, ScriptedEngine, Search]:
 def test_a_small_model_is_not_asked_where_a_quotation_answers() -> None:
     chat, engine, _ = quoting(FEE, POOL)
     answer = chat.send_message("Em que dia a piscina fecha?")
-    assert answer == "“Às segundas-feiras ela fica fechada.” [2]"
+    assert answer == "“Às segundas-feiras ela fica fechada.” [1]"
     assert engine.prompts == []
     report = chat.report
     assert (report.grounding, report.query) == ("extractive", "Em que dia a piscina fecha?")
-    assert report.passages == (FEE, POOL)
-    assert [(c.number, c.passage["page"]) for c in report.citations] == [(2, 3)]
+    assert report.passages == (POOL, FEE), "what is quoted comes first"
+    assert [(c.number, c.passage["page"]) for c in report.citations] == [(1, 3)]
     assert report.finish_reason == "stop"
     assert chat.history[-1] == {"role": "assistant", "content": answer}
 
@@ -92,7 +92,7 @@ def test_a_personal_message_without_an_answer_is_talk() -> None:
 
 def test_a_reading_model_gets_numbered_evidence_and_is_checked() -> None:
     engine = ScriptedEngine.saying(
-        "Ela fecha às segundas-feiras [1].", "Custa R$ 60,00 [2].", "A multa é de R$ 50,00 [2]."
+        "Ela fecha às segundas-feiras [1].", "Custa R$ 60,00 [1].", "A multa é de R$ 50,00 [1]."
     )
     chat = LunaChat(engine, Search(POOL, FEE), system_prompt="Seja breve.")
     assert chat.send_message("Em que dia a piscina fecha?") == "Ela fecha às segundas-feiras [1]."
@@ -106,13 +106,13 @@ def test_a_reading_model_gets_numbered_evidence_and_is_checked() -> None:
     assert [citation.number for citation in chat.report.citations] == [1]
 
     assert (
-        chat.send_message("Qual é o valor da multa por atraso?") == "“A multa por atraso é de R$ 50,00.” [2]"
+        chat.send_message("Qual é o valor da multa por atraso?") == "“A multa por atraso é de R$ 50,00.” [1]"
     )
     assert chat.report.grounding == "extractive"
     assert [problem.kind for problem in chat.report.problems] == ["figure"]
     assert chat.history[1]["content"] == "Ela fecha às segundas-feiras [1].", "evidence is not kept"
 
-    assert chat.send_message("Qual é o valor da multa por atraso?") == "A multa é de R$ 50,00 [2]."
+    assert chat.send_message("Qual é o valor da multa por atraso?") == "A multa é de R$ 50,00 [1]."
 
 
 def test_nothing_shown_is_taken_back() -> None:
@@ -161,17 +161,17 @@ def test_stopping_a_checked_answer_keeps_the_sentences_shown() -> None:
 
 
 def test_evidence_fits_into_the_window_and_keeps_the_passage_that_answers() -> None:
-    engine = ScriptedEngine.saying("A multa por atraso é de R$ 50,00 [2].", "A multa é de R$ 50,00 [9].")
+    engine = ScriptedEngine.saying("A multa por atraso é de R$ 50,00 [1].", "A multa é de R$ 50,00 [9].")
     engine.context_window = 320
     filler = [{"title": f"Ata {n}", "content": f"Na reunião {n} falou-se do jardim. " * 8} for n in range(4)]
     chat = LunaChat(engine, Search(*filler, FEE))
-    assert chat.send_message("Qual é o valor da multa por atraso?") == "A multa por atraso é de R$ 50,00 [2]."
+    assert chat.send_message("Qual é o valor da multa por atraso?") == "A multa por atraso é de R$ 50,00 [1]."
     prompt = engine.prompts[0][-1]["content"]
     assert len(prompt) < 320 * 4
-    assert "[2] Multas: A multa por atraso" in prompt
+    assert "[1] Multas: A multa por atraso" in prompt
     assert chat.report.citations[0].passage is FEE
     answer = chat.send_message("Qual é o valor da multa por atraso?")
-    assert answer == "“A multa por atraso é de R$ 50,00.” [2]"
+    assert answer == "“A multa por atraso é de R$ 50,00.” [1]"
 
 
 def test_documents_first_then_the_encyclopaedia() -> None:
@@ -196,10 +196,19 @@ def test_documents_first_then_the_encyclopaedia() -> None:
     assert len(engine.prompts) == 1
 
 
-def test_the_encyclopaedia_alone_never_refuses() -> None:
+def test_the_encyclopaedia_alone() -> None:
+    """What it does not have goes to the model, but a small model is not asked for facts that it would
+    invent."""
     engine = ScriptedEngine(lambda _messages: "do modelo")
     chat = LunaChat(engine, encyclopedia=True)
     chat.model_reads_passages = False
+    assert chat.send_message("Por que os grilos de Xiririca cantam desafinados?") == "do modelo"
+    unsourced = chat.send_message("Quem venceu o torneio de xadrez de Xiririca em 1911?")
+    assert unsourced.startswith(
+        "Não encontrei isso na Enciclopédia Luna, e sem uma fonte eu poderia inventar"
+    )
+    assert (chat.report.grounding, len(engine.prompts)) == ("refusal", 1)
+    chat.model_reads_passages = True
     assert chat.send_message("Quem venceu o torneio de xadrez de Xiririca em 1911?") == "do modelo"
     assert chat.ask("Quem venceu o torneio de xadrez de Xiririca em 1911?").startswith(NO_ANSWER)
     assert chat.ask("Quem descobriu o Brasil?").startswith("Pedro Álvares Cabral")

@@ -177,31 +177,31 @@ def test_documents_in_a_conversation(luna: Conversation, base: Path) -> None:
     assert code == 0
     answers = [block for block in out.split("\n\n") if not block.startswith("[1] ")]
     assert answers[0] == "“Às segundas-feiras ela fica fechada.” [1]"
-    assert answers[1].startswith("modelo: ")
+    assert answers[1].startswith("Não encontrei isso na Enciclopédia Luna")
     assert answers[2].startswith("“Às segundas")
     assert "Busca: Em que dia a piscina fica fechada?" in err
     assert "«Às segundas-feiras ela fica fechada.»" in " ".join(err.split())
     assert "relevância 0," in err
     assert "citado" in err
     assert texts.RAG_IS_OFF in err
-    assert texts.NO_SOURCES in err
     assert texts.RAG_IS_ON in err
 
 
 def test_switches(luna: Conversation) -> None:
     _, out, err = luna(
         "chat",
-        stdin="/fontes\n/enciclopedia off\nQuem descobriu o Brasil?\n/enciclopédia on\n/rag on\n/rag "
-        "talvez\n/enciclopedia\n",
+        stdin="/fontes\n/enciclopedia off\nQuem descobriu o Brasil?\n/fontes\n/enciclopédia on\n"
+        "/rag on\n/rag talvez\n/enciclopedia\n",
     )
     assert out == "modelo: Quem descobriu o Brasil?\n"
     told = [line for line in err.splitlines() if line]
     assert told[0] == texts.NO_ANSWER_YET
     assert told[1] == texts.ENCYCLOPEDIA_IS_OFF
-    assert told[2] == texts.ENCYCLOPEDIA_IS_ON
-    assert told[3].startswith("Não há documentos para consultar.")
-    assert told[4] == 'Não entendi "talvez". Use /rag on ou /rag off.'
-    assert told[5] == texts.ENCYCLOPEDIA_IS_OFF
+    assert told[2] == texts.NO_SOURCES
+    assert told[3] == texts.ENCYCLOPEDIA_IS_ON
+    assert told[4].startswith("Não há documentos para consultar.")
+    assert told[5] == 'Não entendi "talvez". Use /rag on ou /rag off.'
+    assert told[6] == texts.ENCYCLOPEDIA_IS_OFF
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lunagpt.chat.grounding.answers import GroundedAnswer
-from lunagpt.chat.grounding.extractive import extractive_answer
+from lunagpt.chat.grounding.extractive import extractive_answer, renumbered
 from lunagpt.chat.grounding.follow_up import rewrite_follow_up
 from lunagpt.chat.grounding.gate import Gate
 from lunagpt.chat.grounding.hostile import as_evidence
-from lunagpt.chat.grounding.refusal import Searched, refusal_text
-from lunagpt.chat.grounding.router import Intent, intent_of
+from lunagpt.chat.grounding.refusal import Searched, refusal_text, unsourced_text
+from lunagpt.chat.grounding.router import Intent, asks_for_a_fact, intent_of
 from lunagpt.chat.report import ChatReport
 from lunagpt.chat.search import Source
 from lunagpt.data.grounding_format import format_evidence
@@ -132,7 +132,8 @@ def retrieve(turn: Turn) -> Turn:
     """Searches the sources one after the other, up to the first that has an answer.
 
     Talk is not looked up. Documents are the user's own: if nothing has the answer, it is a refusal, unless
-    the message was personal. The encyclopaedia is only used if it has the answer.
+    the message was personal. The encyclopaedia is only used if it has the answer; else the model speaks,
+    unless it is a small one that would have to invent a fact.
     """
     if turn.intent is Intent.TALK:
         return turn
@@ -157,7 +158,7 @@ def generate(turn: Turn) -> Turn:
     listens."""
     if turn.passages and not turn.model_reads_passages:
         return turn
-    if turn.searched and not turn.passages and _is_for_documents(turn):
+    if turn.searched and not turn.passages and (_is_for_documents(turn) or _would_invent(turn)):
         return turn
     content = turn.message
     if turn.passages:
@@ -200,6 +201,9 @@ def verify(turn: Turn) -> Turn:
     elif turn.searched and _is_for_documents(turn):
         turn.answer = refusal_text(turn.query, turn.searched)
         turn.report.grounding = "refusal"
+    elif turn.searched and turn.stream is None:
+        turn.answer = unsourced_text(turn.searched)
+        turn.report.grounding = "refusal"
     else:
         turn.answer = NOTHING_TO_SAY
         logger.debug("[verificar] resposta vazia, substituída")
@@ -230,13 +234,17 @@ def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str]:
 
 
 def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> bool:
-    """Whether passages are worth answering from; keeps the quotation that shows it."""
+    """Whether passages are worth answering from; keeps the quotation that shows it, its passage first."""
     if source.built_in and float(found[0].get("score") or 0.0) < _LEAST_RELEVANCE:
         return False
     threshold = _LEAST_CERTAINTY if source.built_in else _TRUSTED_CERTAINTY if source.trusted else None
     if turn.intent is Intent.PERSONAL:
         threshold = _PERSONAL_CERTAINTY
     turn.quotation = extractive_answer(turn.query, found, threshold=threshold)
+    if turn.quotation is not None:
+        best = turn.quotation.citations[0].number - 1
+        found.insert(0, found.pop(best))
+        turn.quotation = renumbered(turn.quotation)
     return turn.quotation is not None or (
         turn.model_reads_passages and not source.built_in and turn.intent is Intent.QUESTION
     )
@@ -245,6 +253,11 @@ def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> b
 def _is_for_documents(turn: Turn) -> bool:
     """Whether the answer must come from what was searched: the user has documents, or asked for it."""
     return turn.must_look_up or any(not source.built_in for source in turn.sources)
+
+
+def _would_invent(turn: Turn) -> bool:
+    """Whether a fact is asked of a model that is too small to know it (nor can it read passages)."""
+    return not turn.model_reads_passages and asks_for_a_fact(turn.query, turn.history)
 
 
 def _quote(turn: Turn, quotation: GroundedAnswer) -> None:
@@ -259,8 +272,8 @@ def _quote(turn: Turn, quotation: GroundedAnswer) -> None:
 
 
 def _fit_evidence(turn: Turn) -> None:
-    """Leaves as many of the first passages as fit into half of the model's window, and always the one that is
-    quoted; a passage that alone is too long stays, and the engine shortens the prompt."""
+    """Leaves as many of the first passages as fit into half of the model's window; the first one stays,
+    however long it is (the engine then shortens the prompt)."""
     window = getattr(turn.engine, "context_window", None)
     if not isinstance(window, int):
         return
@@ -273,12 +286,8 @@ def _fit_evidence(turn: Turn) -> None:
         kept.append(passage)
     if len(kept) == len(turn.passages):
         return
-    if turn.quotation is not None and turn.quotation.citations[0].number > len(kept):
-        kept[-1] = turn.quotation.citations[0].passage
     turn.passages = kept
     turn.report.passages = tuple(kept)
-    if turn.quotation is not None:
-        turn.quotation = extractive_answer(turn.query, kept, threshold=0.0)
 
 
 def _evidence(passage: Mapping[str, Any]) -> dict[str, str]:

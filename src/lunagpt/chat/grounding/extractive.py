@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lunagpt.chat.grounding.answers import Citation, GroundedAnswer
@@ -72,6 +72,13 @@ def extractive_answer(
         span=short_span(asked, best.unit),
         confidence=confidence,
     )
+
+
+def renumbered(answer: GroundedAnswer) -> GroundedAnswer:
+    """The same quotation when its passage has become the first."""
+    (citation,) = answer.citations
+    text = _shown(citation.quote, 1, citation.passage)
+    return replace(answer, text=text, citations=(replace(citation, number=1),))
 
 
 def rank_sentences(

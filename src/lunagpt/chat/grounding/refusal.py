@@ -41,6 +41,12 @@ def refusal_text(query: str, searched: Sequence[Searched]) -> str:
     return text
 
 
+def unsourced_text(searched: Sequence[Searched]) -> str:
+    """What is said where a small model would have to invent a fact."""
+    places = [place.name for place in searched]
+    return f"Não encontrei isso {_listed(places)}, e sem uma fonte eu poderia inventar a resposta."
+
+
 def _place(place: Searched) -> str:
     if place.documents is None:
         return place.name

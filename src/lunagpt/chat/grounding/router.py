@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from lunagpt.chat.grounding.facts import find_names
 from lunagpt.chat.grounding.words import content_stems, fold, words
 
 
@@ -90,7 +91,18 @@ _HARM = re.compile(
 _HERE_AND_NOW = re.compile(
     r"\b(?:agora|hoje|amanha|ontem|neste momento|esta semana|essa semana|este mes|que horas sao|que dia e|"
     r"est[ea]s?|ess[ea]s?|isso|isto|aqui|ai|mesmo\?|(?:na|da) (?:minha )?lista|por ultimo|ainda est[ao]|"
+    r"quem (?:e|sao) [oa]s? (?:atua(?:l|is) )?(?:president\w+|governador\w*|prefeit\w+|ministr\w+|papa|rei|"
+    r"rainha|"
+    r"campe\w+|tecnic\w+|don[oa])|atual(?:mente)?|ultim[oa]s? (?:copa|mundial|eleic\w+|jogo|noticia\w*)|"
     r"o programa|comandos?|/\w+|vizinh[oa]s?|meninas?)\b|/\w+"
+)
+_FACT = re.compile(
+    r"^\W*(?:e )?(?:(?:em|de|ate|desde|para|com|a|por) )?(?:quem|quando|onde|quant[oa]s?|qual (?:e|foi|era|"
+    r"o|a)\b|"
+    r"quais (?:sao|foram)|que (?:ano|dia|pais|cidade|estado|seculo))\b(?! (?:ficou|voce|a gente))"
+)
+_SUM = re.compile(
+    r"\d\s*(?:x|\*|\+|-|/|vezes|mais|menos|dividido|por cento)\s*(?:por |de )?\d|\bminutos tem\b|^quanto e \d"
 )
 _CHOICE = re.compile(r"^\W*(?:\w+ )?\w+ ou \w+\W*$")
 _ASKS = re.compile(
@@ -150,6 +162,24 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     content = [word for word in found if not word.is_stop]
     loose = len(found) <= _MOST_KEYWORDS and content and not re.search(r"[.!,;]", rest.rstrip(" ."))
     return Intent.QUESTION if loose and not _has_verb_of_telling(rest) else Intent.TALK
+
+
+def asks_for_a_fact(message: str, history: Sequence[Mapping[str, str]] = ()) -> bool:
+    """Whether a message asks for who, when, where, how much or which of something in the world: what a model
+    without sources can only invent. In the middle of other talk only if it names something.
+
+    Args:
+        message: the question, follow-ups in full.
+        history: the messages before it.
+    """
+    folded = " ".join(fold(message).split())
+    body = _SOCIAL_OPENERS.sub("", folded)
+    if _FACT.match(body) is None or _SUM.search(body) or intent_of(message) is not Intent.QUESTION:
+        return False
+    if find_names(message):
+        return True
+    content = [word for word in words(message) if not word.is_stop]
+    return len(content) >= 2 and (not history or _cites(history))
 
 
 def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
