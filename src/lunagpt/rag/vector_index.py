@@ -42,7 +42,7 @@ class IndexInfo:
 
     Attributes:
         kind, metric, dimension, count: as built.
-        recall: share of the ten nearest vectors it finds, measured at building with points between its
+        recall: share of the ten nearest vectors it finds, measured at building with means of its
             vectors as questions; 1.0 for "flat".
         settings: parameters of the structure, as chosen.
     """
