@@ -101,7 +101,7 @@ def main() -> None:
         lines.append(
             kept(
                 args,
-                f"{kind} {args.kinds_at}",
+                f"kind {kind} {args.kinds_at}",
                 lambda k=kind: kind_row(k, collection(embedded["passages"], args.kinds_at), questions),
             )
         )

@@ -169,7 +169,7 @@ class FaissSearch:
         """Full vectors of some rows, from the structure itself ("hnsw" and "ivf" hold them)."""
         if self._kind == "ivf":
             self._index.make_direct_map()
-        return self._index.reconstruct_batch(rows)  # type: ignore[no-any-return]
+        return self._index.reconstruct_batch(rows)
 
     def _tune(self, vectors: Matrix) -> None:
         """Turns the knob up until samples find their neighbours; sets `settings` and `recall`."""
