@@ -4,8 +4,8 @@
 
 Examples are the first five passages of searches. Those of the curve for words come from questions about
 articles of the encyclopaedia, in a base of 300 articles and in one of all, each question searched with the
-right article in the base and without it. Those of the curve for words and vectors come from the small base
-again, and from the built-in calibration pairs, whose passages avoid the words of their questions. A passage
+right article in the base and without it. Those of the curve for words and vectors come from 150 articles
+and from the built-in calibration pairs, whose passages avoid the words of their questions. A passage
 is right if it is of the right article or has three quarters of the words of the written answer. Sources weigh
 the same in sum, and in each of them right and wrong passages, as in `lunagpt.rag.thresholds`. Odd questions
 are for checking only.
@@ -31,6 +31,7 @@ from lunagpt.rag.thresholds import calibrate, fit_logistic
 from retrieval import CachedEmbedder
 
 ARTICLES = 300
+EMBEDDED_ARTICLES = 150
 QUESTIONS = 500
 TOP = 5
 ANSWER_SHARE = 0.75
@@ -155,7 +156,7 @@ def main() -> None:
     by_size = [article_examples(rows, None, most, args.seed) for most in (ARTICLES, len(rows))]
     lexical_fitted, lexical_checked = halves(chain(*by_size))
     fitted, checked = halves(
-        chain(pair_examples(embedder), article_examples(rows, embedder, ARTICLES, args.seed))
+        chain(pair_examples(embedder), article_examples(rows, embedder, EMBEDDED_ARTICLES, args.seed))
     )
     embedder.save()
     curve = calibrate(model)
