@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from tests.scripted_engine import ScriptedEngine
 
 from lunagpt.chat import LunaChat
-from lunagpt.chat.grounding import check_answer, extractive_answer
+from lunagpt.chat.grounding import check_answer, extractive_answer, intent_of, rewrite_follow_up
 from lunagpt.chat.grounding.hostile import as_evidence, clean_text, commands_the_reader
 
 ATTACKS = [
@@ -118,3 +119,40 @@ def test_ordinary_instructions_to_readers_are_left_alone(sentence: str) -> None:
 def test_hidden_text_is_taken_out() -> None:
     assert clean_text("vi\u200bsí\u202evel<!-- oculto -->\ue000") == "visível "
     assert as_evidence("a [3]\n\nb <|end|> [x](http://m.exemplo) ![i](http://m.exemplo)") == "a (3) b x i"
+
+
+LONG = 8_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<a " * LONG,
+        "<!--" * LONG,
+        "<div hidden>" * LONG,
+        "[" * LONG,
+        "![" * LONG,
+        "[x](" * LONG,
+        "<|" * LONG,
+        "a " * LONG,
+        "k" * LONG,
+        "kk " * LONG + "x",
+        "A" * LONG,
+        "1." * LONG,
+        "1/" * LONG,
+        "um mil " * LONG,
+        "ignore " * LONG,
+        "Pergunta: ? " * LONG,
+        "é " * LONG,
+        "[1]" * LONG,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_text_takes_long(text: str) -> None:
+    """Each function must be about linear: a document of any kind may not stall the conversation."""
+    began = time.process_time()
+    clean_text(text), as_evidence(text), commands_the_reader(text[:5000]), intent_of(text[:1500])
+    rewrite_follow_up(text[:500], [{"role": "user", "content": text}, {"role": "assistant", "content": text}])
+    extractive_answer("Quem fundou o museu?", [{"content": text[:20_000]}])
+    check_answer(text[:5000], [{"content": text[:5000]}])
+    assert time.process_time() - began < 3

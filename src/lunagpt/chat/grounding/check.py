@@ -17,7 +17,8 @@ from lunagpt.data.sentences import split_sentences
 
 _CITATION = re.compile(r"\s*\[(\d{1,3})\]")
 _LINK = re.compile(
-    r"!?\[[^\]\n]*\]\([^)\n]*\)|!\[[^\]\n]*\]|https?://\S+|www\.\S+|<(?:img|a|script|iframe)\b", re.I
+    r"!?\[[^\]\n]{0,300}\]\([^)\n]{0,2000}\)|!\[[^\]\n]{0,300}\]|https?://\S+|www\.\S+|<(?:img|a|script|iframe)\b",
+    re.I,
 )
 _NEGATIONS = frozenset(
     ["nao", "nunca", "jamais", "nem", "nenhum", "nenhuma", "ninguem", "nada", "sem", "tampouco"]

@@ -15,8 +15,8 @@ from lunagpt.chat.grounding.words import fold
 
 _HTML_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HIDDEN_ELEMENT = re.compile(
-    r"<(\w+)[^>]*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|"
-    r"hidden\b)[^>]*>.*?(?:</\1\s*>|\Z)",
+    r"<(\w{1,20})[^>]{0,200}?(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|"
+    r"hidden\b)[^>]{0,200}>.*?(?:</\1\s*>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _CONTROL_TOKEN = re.compile(
@@ -24,9 +24,9 @@ _CONTROL_TOKEN = re.compile(
     r"think)>",
     re.IGNORECASE,
 )
-_IMAGE = re.compile(r"!\[([^\]\n]*)\]\s*(?:\([^)\n]*\)|\[[^\]\n]*\])")
-_LINK = re.compile(r"\[([^\]\n]+)\]\([^)\n]*\)")
-_REFERENCE = re.compile(r"^\s*\[[^\]\n]+\]:\s*\S+.*$", re.MULTILINE)
+_IMAGE = re.compile(r"!\[([^\]\n]{0,300})\]\s{0,3}(?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,300}\])")
+_LINK = re.compile(r"\[([^\]\n]{1,300})\]\([^)\n]{0,2000}\)")
+_REFERENCE = re.compile(r"^[ \t]*\[[^\]\n]{1,300}\]:[ \t]*\S+.*$", re.MULTILINE)
 _NUMBERED = re.compile(r"\[(\d+)\]")
 _BLOB = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _SPACED = re.compile(r"\b(?:\w[ .\-*_]){4,}\w\b")

@@ -36,7 +36,7 @@ _GREETING = re.compile(
     r"show|otimo|perfeito|entendi|sim|nao|claro|isso|exato|kk+|ha(?:ha)+|rs+|hum+|ah+|uau|nossa|eita|teste|"
     r"luna|tudo (?:bem|bom|certo|joia)|td bem|como (?:vai|esta|ce ta|vc ta|voce esta)|beleza|a todos|gente|"
     r"pessoal|"
-    r"hein|ne|ai|entao|amiga|querida|meu bem|minha linda)\W*)+$"
+    r"hein|ne|ai|entao|amiga|querida|meu bem|minha linda)(?:\W+|$))+$"
 )
 # About Luna herself, or about the conversation so far.
 _ABOUT_LUNA = re.compile(
@@ -121,6 +121,7 @@ _ASKS_ABOUT = re.compile(
 _SOCIAL_OPENERS = re.compile(
     r"^(?:(?:oi+|ola|opa|bom dia|boa tarde|boa noite|luna|por favor|por gentileza|tudo bem|hey)[\s,!.?]+)+"
 )
+_LONGEST_QUESTION = 1500  # characters; what is longer is a text to work on
 _MOST_KEYWORDS = 6
 _TOLD_SHARE = 0.6
 
@@ -133,6 +134,8 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
         history: the messages before it. Loose words are search words at the start of a conversation and after
             an answer with citations; after anything else they go on talking ("Qual o prato?" "Lentilha").
     """
+    if len(message) > _LONGEST_QUESTION:
+        return Intent.TALK
     folded = " ".join(fold(message).split())
     bare = folded.strip(" .!?,;:)(\"'“”")
     if not re.search(r"[^\W\d_]", bare) or _GREETING.match(bare) or _HARM.search(folded):
