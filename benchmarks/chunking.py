@@ -39,7 +39,8 @@ DOMAINS = ("docs", "law", "encyclopedia", "speech", "web")
 MAX_DOCUMENT_CHARACTERS = 60_000
 FINAL = re.compile(r"[.!?…:;][\"'”’»)\]*_`]*\Z")
 
-Chunk = Callable[[str], list[tuple[int, int]]]
+Spans = list[tuple[int, int]]
+Chunk = Callable[[str], Spans]
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,26 @@ def fixed(size: int) -> Chunk:
     return chunk
 
 
-def measure(chunk: Chunk, warm_up: list[str], texts: list[str], size: int) -> Measured:
-    """Divides other texts first, so that every tokenizer knows common words, then `texts` by the clock, once:
-    semchunk remembers whole texts, and a second pass would measure its memory."""
-    for text in warm_up:
-        chunk(text)
-    started = time.process_time()
-    divided = [chunk(text) for text in texts]
-    seconds = time.process_time() - started
+def divide(systems: dict[str, Chunk], texts: list[str]) -> dict[str, tuple[float, list[Spans]]]:
+    """Seconds and chunks of every system: each text goes through all of them, in turns, before the next one.
+
+    So the load of the machine weighs on all alike. Each text is divided once: semchunk remembers texts, and a
+    second pass would measure its memory.
+    """
+    seconds = dict.fromkeys(systems, 0.0)
+    divided: dict[str, list[Spans]] = {name: [] for name in systems}
+    names = list(systems)
+    for place, text in enumerate(texts):
+        turn = place % len(names)
+        for name in names[turn:] + names[:turn]:
+            started = time.process_time()
+            divided[name].append(systems[name](text))
+            seconds[name] += time.process_time() - started
+    return {name: (seconds[name], divided[name]) for name in names}
+
+
+def measure(seconds: float, divided: list[Spans], texts: list[str], size: int) -> Measured:
+    """Looks at the chunks that a system made of `texts`."""
     count_tokens = token_counter()
     tokens: list[int] = []
     ends = marks = orphans = total = 0
@@ -157,7 +170,7 @@ def main() -> None:
         "",
         f"- {len(texts)} documentos ({', '.join(DOMAINS)} e os guias em Markdown deste projeto), "
         f"{number(megabytes)} MB, sem sobreposição; tamanhos em tokens da Luna; velocidade em MB por segundo "
-        "de processador, medida uma vez em texto novo.",
+        "de processador; cada texto passa uma vez por todos, em rodízio.",
         "- “Termina em frase” usa o divisor de frases do LunaGPT (ver sentencas.md); “termina em sinal” só "
         "olha se o último sinal é . ! ? … : ou ; e não depende dele.",
     ]
@@ -176,8 +189,9 @@ def main() -> None:
             "termina em sinal | título sozinho no fim |",
             "|---|---:|---:|---:|---:|---:|---:|---:|",
         ]
-        for name, chunk in systems.items():
-            one = measure(chunk, warm_up, texts, size)
+        divide(systems, warm_up)  # every tokenizer then knows the common words
+        for name, (seconds, divided) in divide(systems, texts).items():
+            one = measure(seconds, divided, texts, size)
             lines.append(
                 f"| {name} | {number(megabytes / one.seconds)} | {one.chunks} | {one.tokens:.0f} | "
                 f"{percent(one.too_long)} | {percent(one.at_sentence_end)} | {percent(one.at_mark)} | "
