@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -181,6 +183,21 @@ def report_docx() -> bytes:
     for place, text in enumerate(("Mês", "Valor", "março", "R$ 10,50")):
         table.cell(place // 2, place % 2).text = text
     return saved(document)
+
+
+def report_docx_trimmed() -> bytes:
+    """The same report with the styles that it uses and no others: quick to read, and mutations hit home."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(report_docx())) as source, zipfile.ZipFile(stream, "w") as target:
+        used = set(re.findall(r'w:pStyle w:val="([^"]+)"', source.read("word/document.xml").decode()))
+
+        def keep(style: re.Match[str]) -> str:
+            return style[0] if style[1] in used else ""
+
+        for name in ("[Content_Types].xml", "docProps/core.xml", "word/document.xml", "word/styles.xml"):
+            pattern = r'<w:style [^>]*w:styleId="([^"]+)".*?</w:style>'
+            target.writestr(name, re.sub(pattern, keep, source.read(name).decode(), flags=re.DOTALL))
+    return stream.getvalue()
 
 
 def saved(document: Any) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.loader_fuzz import mutate
-from tests.unit.loader_samples import report_pdf_plain, samples
+from tests.unit.loader_samples import report_docx_trimmed, report_pdf_plain, samples
 
 from lunagpt.data.documents import Document
 from lunagpt.data.loaders import SUPPORTED, Limits
@@ -21,6 +21,7 @@ from lunagpt.data.loaders.problems import FileProblem
 from lunagpt.data.loaders.sandbox import Sandbox
 
 SAMPLES = samples()
+SEEDS = {"pdf": [SAMPLES["pdf"], report_pdf_plain()], "docx": [report_docx_trimmed()]}
 # Problems that a file may not cause: they would be mistakes of ours, or of a library.
 MISTAKES = tuple(text.split("{")[0] for text in (texts.UNEXPECTED, texts.CRASHED, texts.MEMORY, texts.TIME))
 LIMITS = Limits(cpu_seconds=10, wall_seconds=60)
@@ -46,7 +47,7 @@ def test_thousands_of_broken_files(kind: str, sandbox: Sandbox, tmp_path: Path) 
 
 def fuzz(kind: str, count: int, sandbox: Sandbox, folder: Path) -> None:
     """Read `count` broken files of a kind, the same ones every time."""
-    seeds = [SAMPLES[kind], *([report_pdf_plain()] if kind == "pdf" else [])]
+    seeds = SEEDS.get(kind, [SAMPLES[kind]])
     path = folder / f"arquivo.{kind}"
     outcomes: Counter[str] = Counter()
     for number in range(count):
