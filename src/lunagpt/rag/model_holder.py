@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from lunagpt.rag.embeddings.base import Vectors
 from lunagpt.rag.searching import ToRelevance
 
 
-class ModelHolder:
+class ModelHolder(ABC):
     """What every store does with its embedding model; the store adds how vectors are kept."""
 
     def __init__(self, embedder: Any) -> None:
@@ -61,24 +62,25 @@ class ModelHolder:
         return self.create_embeddings(batch_size)
 
     @property
+    @abstractmethod
     def chunk_count(self) -> int:
         """Number of passages."""
-        raise NotImplementedError
 
+    @abstractmethod
     def vector_count(self, model: str | None = None) -> int:
         """Passages that have a vector of a model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chunks_without_vectors(self, model: str, limit: int) -> list[tuple[int, str]]:
         """Up to `limit` passages without a vector of `model`: (chunk id, text to embed); equal texts once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add_vectors(self, model: str, chunk_ids: Sequence[int], vectors: Vectors) -> None:
         """Keep vectors (n, d) of length 1 for passages and for all others of equal text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _forget_vectors(self) -> None:
-        raise NotImplementedError
+        """Drop the vectors of the embedding model, so that they are computed anew."""
 
     def _to_relevance(self, model: str) -> ToRelevance:
         """Cosine → relevance for a model. Of a model that nobody knows here, the cosine itself has to do."""

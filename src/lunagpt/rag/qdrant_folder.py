@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lunagpt.data.loaders import find_files, load_files
+from lunagpt.data.loaders.summary import shown_name
 from lunagpt.rag.folder_sync import SyncProgress, SyncSummary
 from lunagpt.rag.qdrant_filters import all_of, equals, qdrant_filter
 from lunagpt.rag.qdrant_points import Points
@@ -41,12 +42,12 @@ def sync_folder(
     files = list(find_files(folder, recursive, file_types))
     for number, result in enumerate(load_files(files), start=1):
         if result.skipped is not None:
-            summary.skipped.append((result.path, result.skipped))
+            summary.skipped.append((shown_name(result.id), result.skipped))
         elif result.problem is not None:
-            summary.problems.append((result.path, result.problem))
+            summary.problems.append((shown_name(result.id), result.problem))
             kept |= {name for name in known if name == result.id or name.startswith(f"{result.id}#")}
         else:
-            summary.notes += [(result.path, note) for note in result.notes]
+            summary.notes += [(shown_name(result.id), note) for note in result.notes]
             names = {document.id for document in result.documents}
             kept |= names
             if writer.write(result.documents, chunking, origin) == 0:
