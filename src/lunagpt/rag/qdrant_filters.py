@@ -101,15 +101,15 @@ def _operator(name: str, operator: Any, value: Any) -> Json:
     if operator == "$ne":
         return none_of([_equal(name, value)])
     if operator == "$exists":
-        absent = {"is_empty": {"key": _key(name)}}
+        absent = {"is_empty": {"key": payload_key(name)}}
         return none_of([absent]) if value else absent
     if operator == "$contains":
         if isinstance(value, str):
-            part = {"key": _key(name), "match": {"substring": value}}
+            part = {"key": payload_key(name), "match": {"substring": value}}
             return _any_of([_equal(name, value), part]) if value else {"must": [_equal(name, value)]}
         return _equal(name, value)
     if operator in _ORDER:
-        return {"key": _key(name), "range": {_ORDER[operator]: _ordered(name, value)}}
+        return {"key": payload_key(name), "range": {_ORDER[operator]: _ordered(name, value)}}
     known = ", ".join(["$eq", *_ORDER, "$ne", "$in", "$nin", "$exists", "$contains"])
     raise StoreError(
         f'Não conheço o operador "{operator}" no filtro de "{name}". Os operadores são: {known}.'
@@ -117,7 +117,7 @@ def _operator(name: str, operator: Any, value: Any) -> Json:
 
 
 def _equal(name: str, value: Any) -> Json:
-    key = _key(name)
+    key = payload_key(name)
     if value is None:
         return {"is_empty": {"key": key}}
     if isinstance(value, bool):
@@ -152,8 +152,12 @@ def _any_of(conditions: list[Json]) -> Json:
     return {"should": conditions} if conditions else NOTHING
 
 
-def _key(name: str) -> str:
-    """Path in the payload."""
+def payload_key(name: str) -> str:
+    """Where a field that filters name is in the payload.
+
+    Raises:
+        StoreError: it is no name.
+    """
     if name in ("id", "title"):
         return {"id": "document_id", "title": "title"}[name]
     parts = name.removeprefix("metadata.").split(".")

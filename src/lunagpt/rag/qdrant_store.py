@@ -26,7 +26,7 @@ from lunagpt.rag.folder_sync import SyncProgress, SyncSummary
 from lunagpt.rag.incoming import AddSummary, as_documents, jsonl_documents
 from lunagpt.rag.model_holder import ModelHolder
 from lunagpt.rag.passages import Passage
-from lunagpt.rag.qdrant_filters import Json, all_of, equals, none_of, qdrant_filter
+from lunagpt.rag.qdrant_filters import Json, all_of, equals, none_of, payload_key, qdrant_filter
 from lunagpt.rag.qdrant_points import Point, Points
 from lunagpt.rag.qdrant_records import (
     IS_CHUNK,
@@ -291,7 +291,7 @@ class QdrantStore(ModelHolder):
         kinds = ("keyword", "integer", "float", "datetime")
         if kind not in kinds:
             raise StoreError(f'Não conheço o tipo "{kind}". Use um destes: {", ".join(kinds)}.')
-        self._points.create_field_index(f"metadata.{field}", kind)
+        self._points.create_field_index(payload_key(field), kind)
 
     def _forget_vectors(self) -> None:
         self._points.drop_dense(IS_CHUNK)
