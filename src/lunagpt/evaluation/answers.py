@@ -57,8 +57,8 @@ class Answers:
 
 
 def row_ids(rows: Sequence[Row]) -> list[str]:
-    """The id of each row; its number where it has none."""
-    return [str(row.get("id") or number) for number, row in enumerate(rows, start=1)]
+    """The id of each row (`DataFile.rows` gives one to all)."""
+    return [str(row["id"]) for row in rows]
 
 
 def right_index(row: Row, choices: Sequence[str]) -> int:

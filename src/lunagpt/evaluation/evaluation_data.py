@@ -41,7 +41,10 @@ class DataFile:
         rows = [row for _, row in read_rows(self.path, report)]
         if not rows:
             raise EvaluationError(f'Não há nenhuma linha legível em "{self.path}".')
-        return [{**row, "id": row.get("id") or str(number)} for number, row in enumerate(rows, start=1)]
+        return [
+            {**row, "id": str(number) if row.get("id") is None else row["id"]}
+            for number, row in enumerate(rows, start=1)
+        ]
 
     @cached_property
     def kinds(self) -> frozenset[str]:
