@@ -34,9 +34,9 @@ def notes(data: str, kind: str) -> list[str]:
 
 
 TABLE = (
-    "Produto: Caneta\nPreço unitário: 2,50\nObservação: azul\n\n"
-    "Produto: Lápis nº 2\nPreço unitário: 1,20\n\n"
-    "Produto: Caderno\nPreço unitário: 15,90\nObservação: 96 folhas"
+    "Produto: Caneta; Preço unitário: 2,50; Observação: azul\n\n"
+    "Produto: Lápis nº 2; Preço unitário: 1,20\n\n"
+    "Produto: Caderno; Preço unitário: 15,90; Observação: 96 folhas"
 )
 
 
@@ -54,17 +54,27 @@ def test_delimiters(delimiter: str) -> None:
     rows = ["nome,idade,cidade", "Ana,30,Belém", "Bia,25,São Luís"]
     text = "\n".join(row.replace(",", delimiter) for row in rows)
     assert read(text, "csv").content == (
-        "nome: Ana\nidade: 30\ncidade: Belém\n\nnome: Bia\nidade: 25\ncidade: São Luís"
+        "nome: Ana; idade: 30; cidade: Belém\n\nnome: Bia; idade: 25; cidade: São Luís"
     )
 
 
+def test_long_records_take_several_lines_and_long_values_stand_apart() -> None:
+    row = {f"coluna {number}": "valor " * 12 for number in range(20)} | {"nota": "palavra " * 40, "fim": "x"}
+    *records, note, end = read([row], "json").content.split("\n\n")
+    assert len(records) == 1
+    lines = records[0].split("\n")
+    assert 2 <= len(lines) <= 5
+    assert all(len(line) <= 500 for line in lines)
+    assert (note[:13], end) == ("nota: palavra", "fim: x")
+
+
 def test_csv_of_spreadsheets() -> None:
-    assert read("sep=;\r\na;b\r\n1,5;x\r\n", "csv").content == "a: 1,5\nb: x"
+    assert read("sep=;\r\na;b\r\n1,5;x\r\n", "csv").content == "a: 1,5; b: x"
 
 
 def test_csv_without_header_and_with_uneven_rows() -> None:
     assert read("1,2\n3,4,5\n\n6", "csv").content == (
-        "coluna 1: 1\ncoluna 2: 2\n\ncoluna 1: 3\ncoluna 2: 4\ncoluna 3: 5\n\ncoluna 1: 6"
+        "coluna 1: 1; coluna 2: 2\n\ncoluna 1: 3; coluna 2: 4; coluna 3: 5\n\ncoluna 1: 6"
     )
 
 
@@ -92,7 +102,7 @@ def test_instructions_keep_their_input() -> None:
 def test_quotes_without_a_partner() -> None:
     text = 'a,b\n"x,1\n' + f"y,{'2' * 9999}\n" * 120
     document = read(text, "csv")
-    assert 'a: "x\nb: 1\n\na: y' in document.content
+    assert 'a: "x; b: 1\n\na: y' in document.content
     assert "aspas sem par" in notes(text, "csv")[0]
 
 
@@ -137,7 +147,7 @@ def test_broken_lines_are_left_out_and_counted() -> None:
 
 def test_rows_with_text_and_rows_without() -> None:
     rows = [{"content": "um"}, {"content": "dois"}, {"nome": "Ana", "idade": 3}]
-    assert read_all(rows, "json")[2].content == "nome: Ana\nidade: 3"
+    assert read_all(rows, "json")[2].content == "nome: Ana; idade: 3"
 
 
 def test_headings_of_rows_hold_only_while_the_text_is_unchanged() -> None:
@@ -163,10 +173,10 @@ def test_hidden_characters_of_rows() -> None:
 def test_nested_values_are_an_outline() -> None:
     document = read(NESTED, "json")
     assert document.content == (
-        "empresa: Padaria São João\nativa: sim\nsócios: Ana, Bia\n\n"
-        "endereço\n\nrua: das Flores\ncep: 01000-000\n\n"
-        "produtos\n\nnome: pão\npreço unitário: 1.5\n\n"
-        "bolo\n\nnome: bolo\npreço unitário: 20\n\nsabores\n\nnome: milho\n\nnome: fubá"
+        "empresa: Padaria São João; ativa: sim; sócios: Ana, Bia\n\n"
+        "endereço\n\nrua: das Flores; cep: 01000-000\n\n"
+        "produtos\n\nnome: pão; preço unitário: 1.5\n\n"
+        "bolo\n\nnome: bolo; preço unitário: 20\n\nsabores\n\nnome: milho\n\nnome: fubá"
     )
     assert document.heading_path_at(document.content.index("fubá")) == ("produtos", "bolo", "sabores")
 
@@ -174,7 +184,7 @@ def test_nested_values_are_an_outline() -> None:
 def test_numbers_stay_as_they_are_written() -> None:
     text = '{"preço": 1.10, "grande": 12345678901234567890123, "enorme": 1e999, "nada": NaN}'
     assert read(text, "json").content == (
-        "preço: 1.10\ngrande: 12345678901234567890123\nenorme: 1e999\nnada: NaN"
+        "preço: 1.10; grande: 12345678901234567890123; enorme: 1e999; nada: NaN"
     )
     row = {"content": "x", "metadata": {"preço": 1.10, "ano": 2020}}
     metadata = json.loads(json.dumps(read([row], "json").metadata))
@@ -206,8 +216,8 @@ def test_any_json_is_read_or_has_no_text(value: object) -> None:
 
 def test_yaml_stays_as_it_is_written() -> None:
     assert read(YAML, "yaml").content == (
-        "versão: 1.10\ndias: segunda, terça\n\nbase\n\nporta: 8080\nligado: no\n\n"
-        "serviço\n\nporta: 8080\nligado: no\nnome: página da padaria"
+        "versão: 1.10; dias: segunda, terça\n\nbase\n\nporta: 8080; ligado: no\n\n"
+        "serviço\n\nporta: 8080; ligado: no; nome: página da padaria"
     )
 
 
@@ -226,8 +236,8 @@ def test_yaml_builds_no_objects() -> None:
 def test_xml_is_an_outline() -> None:
     document = read(XML, "xml")
     assert document.content == (
-        "catalogo\n\nlivro\n\nid: 1\ntitulo: Dom Casmurro\nautor: Machado de Assis\nano: 1899\n\n"
-        "Vidas secas\n\nid: 2\ntitulo: Vidas secas\nautor: Graciliano Ramos\n\nresumo\n\n"
+        "catalogo\n\nlivro\n\nid: 1; titulo: Dom Casmurro; autor: Machado de Assis; ano: 1899\n\n"
+        "Vidas secas\n\nid: 2; titulo: Vidas secas; autor: Graciliano Ramos\n\nresumo\n\n"
         "A história de uma família no sertão.\n\nPublicado em 1938."
     )
     assert document.heading_path_at(document.content.index("1938")) == (
@@ -256,7 +266,7 @@ def test_web_pages_in_a_feed() -> None:
 
 def test_repeated_elements_share_a_line() -> None:
     text = "<livro><autor>Ana</autor><autor>Bia</autor><titulo>T</titulo></livro>"
-    assert read(text, "xml").content == "livro\n\nautor: Ana, Bia\ntitulo: T"
+    assert read(text, "xml").content == "livro\n\nautor: Ana, Bia; titulo: T"
 
 
 def test_broken_xml_is_read_as_text() -> None:

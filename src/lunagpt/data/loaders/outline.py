@@ -1,4 +1,4 @@
-"""Nested values (JSON, YAML, XML) → text that reads like a page: "chave: valor" lines under headings."""
+"""Nested values (JSON, YAML, XML) → text that reads like a page: "chave: valor" under headings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from lunagpt.data.loaders.problems import FileProblem
 # label each time.
 Node: TypeAlias = "str | list[tuple[str, Node]]"
 
-_LINE_CHARACTERS = 200
+_VALUE_CHARACTERS = 200
+_LINE_CHARACTERS = 500
 _JOINED_CHARACTERS = 300
 _MAX_LEVEL = 6
 
@@ -94,7 +95,7 @@ def write_node(node: Node, builder: TextBuilder, level: int = 1) -> None:
     if isinstance(node, str):
         builder.clean_block(node)
         return
-    write_lines(((label, value) for label, value in node if isinstance(value, str)), builder)
+    write_record(((label, value) for label, value in node if isinstance(value, str)), builder)
     inner = ((label, value) for label, value in node if isinstance(value, list))
     for label, run in groupby(inner, key=lambda pair: pair[0]):
         nodes = [value for _, value in run]
@@ -110,17 +111,25 @@ def write_node(node: Node, builder: TextBuilder, level: int = 1) -> None:
             write_node(value, builder, deeper)
 
 
-def write_lines(pairs: Iterable[tuple[str, str]], builder: TextBuilder) -> None:
-    """Write a record: a block of "rótulo: valor" lines; long values stand apart."""
+def write_record(pairs: Iterable[tuple[str, str]], builder: TextBuilder) -> None:
+    """Write a record: "rótulo: valor; rótulo: valor", a line of which reads (and is quoted) as one sentence.
+
+    Records too long for a line take several; long values stand apart.
+    """
     lines: list[str] = []
     for label, value in pairs:
         text = f"{label}: {value}" if label else value
-        if len(value) <= _LINE_CHARACTERS and label:
-            lines.append(clean_line(text) if "\n" in text else text)
+        if not label or len(value) > _VALUE_CHARACTERS:
+            builder.clean_block("\n".join(lines))
+            builder.clean_block(text)
+            lines = []
             continue
-        builder.clean_block("\n".join(lines))
-        builder.clean_block(text)
-        lines = []
+        if "\n" in text:
+            text = clean_line(text)
+        if lines and len(lines[-1]) + len(text) < _LINE_CHARACTERS:
+            lines[-1] += f"; {text}"
+        else:
+            lines.append(text)
     builder.clean_block("\n".join(lines))
 
 
@@ -145,6 +154,6 @@ def _title(node: Node) -> str:
     """What a record calls itself."""
     if isinstance(node, list):
         for label, value in node:
-            if label.lower() in TITLE_FIELDS and isinstance(value, str) and len(value) <= _LINE_CHARACTERS:
+            if label.lower() in TITLE_FIELDS and isinstance(value, str) and len(value) <= _VALUE_CHARACTERS:
                 return value
     return ""

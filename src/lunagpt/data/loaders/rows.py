@@ -1,7 +1,7 @@
 """Rows (of CSV, JSON, JSON Lines, YAML) → documents.
 
 Rows that are texts (of a knowledge base, articles, questions with answers) become a document each. Other rows
-are a table: one document with a block of "coluna: valor" lines for every row.
+are a table: one document with a line "coluna: valor; coluna: valor" for every row.
 """
 
 from __future__ import annotations
