@@ -154,24 +154,29 @@ def pack(pieces: Sequence[Piece], max_tokens: int, overlap: int) -> list[tuple[i
     ends = list(accumulate((piece.tokens for piece in pieces), initial=0))
     headings = list(accumulate((_opens_section(pieces, index) for index in range(len(pieces))), initial=0))
     repeated_from = _overlap_starts(pieces, ends, max_tokens, overlap)
+    lengths_before = [ends[first] for first in repeated_from]
     tiny = min(_TINY_TOKENS, max_tokens // 4)
     best, cut_before = [0.0], [0]
+    start_costs: list[
+        float
+    ] = []  # of a chunk that starts with piece i: all before it, its start, less headings
     for j in range(1, len(pieces) + 1):
+        start_costs.append(best[-1] + pieces[j - 1].cost - _OVER_HEADING * headings[j])
+        end = ends[j]
         least, cut = float("inf"), j - 1
         for i in range(j - 1, -1, -1):
-            tokens = ends[j] - ends[i]
-            if i < j - 1 and ends[j] - ends[repeated_from[i]] > max_tokens:
+            tokens = end - ends[i]
+            if end - lengths_before[i] > max_tokens and i < j - 1:
                 if tokens > max_tokens:
                     break
                 continue
             room = 1 - tokens / max_tokens
-            cost = best[i] + pieces[i].cost + _EMPTY * room * room
-            cost += _OVER_HEADING * (headings[j] - headings[i + 1])
+            cost = start_costs[i] + _EMPTY * room * room
             if tokens < tiny:
                 cost += _TINY
             if cost < least:
                 least, cut = cost, i
-        best.append(least)
+        best.append(least + _OVER_HEADING * headings[j])
         cut_before.append(cut)
     ranges = []
     j = len(pieces)
