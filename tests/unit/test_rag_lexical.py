@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lunagpt.errors import ConfigError
 from lunagpt.rag import DocumentStore
 from lunagpt.rag import lexical_search as lexical_search_module
-from lunagpt.rag.fusion import fuse
+from lunagpt.rag.fusion import blend, fuse
 from lunagpt.rag.lexical import STOP_WORDS, fold, query_tokens, stem, stop_words_from, tokens
 
 
@@ -145,7 +145,18 @@ def test_the_scores_are_those_of_sqlite(museums: DocumentStore) -> None:
     assert {row[0] for row in rows} == set(found[:6])
 
 
-def test_fusion() -> None:
+def test_blending() -> None:
+    lexical, cosines = {1: 8.0, 2: 4.0}, {2: 0.9, 3: 0.8, 1: 0.6}
+    assert blend(lexical, cosines, floor=0.7) == [2, 1, 3], "means: 0.75, 0.25 and 0.25, the smaller id first"
+    assert blend({1: 8.0, 2: 7.0}, {3: 0.9, 1: 0.9}, floor=0.8) == [1, 2, 3], (
+        "without a vector, words count alone"
+    )
+    assert blend({}, {4: 0.5, 5: 0.6}, floor=0.5) == [5, 4]
+    assert blend({7: 2.0}, {7: 0.5}, floor=0.5) == [7]
+    assert blend({}, {}, floor=0.0) == []
+
+
+def test_fusion_of_ranks() -> None:
     assert fuse([[1, 2, 3], [3, 2, 1]]) == [1, 3, 2], "1/61 + 1/63 is more than 2/62"
     assert fuse([[1, 2], [2, 9]]) == [2, 1, 9]
     assert fuse([[5, 4]]) == [5, 4]

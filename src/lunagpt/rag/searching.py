@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from lunagpt.rag.dense_search import DenseSearch
 from lunagpt.rag.filters import Condition, Filter, compile_filter
-from lunagpt.rag.fusion import fuse
+from lunagpt.rag.fusion import blend
 from lunagpt.rag.lexical import STOP_WORDS
 from lunagpt.rag.lexical_search import LexicalSearch, QueryStatistics, match
 from lunagpt.rag.passages import Passage
 from lunagpt.rag.relevance import combined_relevance, lexical_relevance
 from lunagpt.rag.schema import Database
 
-# Passages that each search contributes to the fusion. More changes the first ten hardly ever.
+# Passages that each search contributes. More changes the first ten hardly ever.
 _POOL = 50
 
 Vector = NDArray[np.float32]
@@ -60,7 +60,7 @@ class Searcher:
         k: int,
         filter: Filter | None = None,
     ) -> list[Passage]:
-        """The best passages by words (`text`), by vectors (`dense`) or, with both, by their fused order.
+        """The best passages by words (`text`), by vectors (`dense`) or, with both, by their blended scores.
 
         Every passage is scored by all that is known of it, whichever search found it.
 
@@ -69,15 +69,21 @@ class Searcher:
         """
         condition = compile_filter(filter) if filter else None
         pool = max(_POOL, k) if text is not None and dense is not None else k
-        orders = []
         statistics = None
+        by_words: dict[int, float] = {}
+        by_vectors: dict[int, float] = {}
         if text is not None:
             statistics = self._lexical.statistics(text, self.stop_words)
-            orders.append([hit[0] for hit in self._lexical.search(statistics, pool, condition)])
+            by_words = dict(self._lexical.search(statistics, pool, condition))
         if dense is not None:
-            hits = self._dense.search(dense.model, dense.vector, pool, condition)
-            orders.append([hit[0] for hit in hits])
-        chosen = fuse(orders)[:k]
+            by_vectors = dict(self._dense.search(dense.model, dense.vector, pool, condition))
+        if by_words and by_vectors and dense is not None:
+            rest = [chunk_id for chunk_id in by_words if chunk_id not in by_vectors]
+            floor = min(by_vectors.values())
+            by_vectors |= self._dense.cosines(dense.model, dense.vector, rest)
+            chosen = blend(by_words, by_vectors, floor)[:k]
+        else:
+            chosen = list(by_words or by_vectors)[:k]
         passages = self.passages(chosen)
         return self._scored(passages, statistics, dense)
 

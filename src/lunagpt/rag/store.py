@@ -236,7 +236,7 @@ class DocumentStore(StoredVectors):
     def search_hybrid(
         self, query: str, vector: Vectors, k: int = 5, filter: Filter | None = None, model: str | None = None
     ) -> list[Passage]:
-        """The best passages by words and by vectors, in their fused order."""
+        """The best passages by words and by vectors, by their blended scores."""
         return self._searcher.search(query, self._dense_query(vector, model), k, filter)
 
     def search(

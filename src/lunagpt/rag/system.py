@@ -38,8 +38,8 @@ class RAGSystem:
     """Retrieval for a conversation.
 
     Questions are searched by words and, where the base has vectors and the embedding model works, by meaning;
-    the two orders are fused. If the model is missing or runs out of memory, words alone are used and `notice`
-    says so, once.
+    the two scores are blended. If the model is missing or runs out of memory, words alone are used and
+    `notice` says so, once.
 
     Args:
         config: its section `rag` is used (`k_retrieval`, `relevance_threshold`, `max_context_length`,
