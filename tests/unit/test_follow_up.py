@@ -19,6 +19,7 @@ def after(question: str, answer: str, follow_up: str) -> str:
 @pytest.mark.parametrize(
     ("question", "answer", "follow_up", "expected"),
     [
+        (*CABRAL, "E em que ano?", "Em que ano descobriu o Brasil?"),
         (*CABRAL, "Onde ele nasceu?", "Onde Pedro Álvares Cabral nasceu?"),
         (*CABRAL, "e quando ele morreu?", "Quando Pedro Álvares Cabral morreu?"),
         (*CABRAL, "Quando nasceu?", "Quando nasceu Pedro Álvares Cabral?"),

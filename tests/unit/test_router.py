@@ -22,27 +22,28 @@ TALK = [row for row in ROWS if row["kind"] == "conversa"]
 QUESTIONS = [row for row in ROWS if row["kind"] == "pergunta"]
 
 
-def looked_up(row: dict[str, Any]) -> bool:
+def grounding(row: dict[str, Any]) -> str | None:
+    """Where the answer of a small model comes from; None: from itself."""
     chat = LunaChat(ScriptedEngine(lambda _messages: "conversa"), encyclopedia=True)
     chat.model_reads_passages = False
-    answer = chat.send_message_with_history(row["message"], row["history"])
-    return answer != "conversa"
+    chat.send_message_with_history(row["message"], row["history"])
+    return chat.report.grounding
 
 
 def test_talk_is_not_hijacked() -> None:
-    """Dialogues that no rule was written for (the validation half), and the greetings everybody tries."""
+    """Dialogues of which half have never been looked at, and the greetings everybody tries."""
     assert len(TALK) >= 80
-    hijacked = [row["message"] for row in TALK if looked_up(row)]
+    hijacked = [row["message"] for row in TALK if grounding(row) is not None]
     assert len(hijacked) <= 0.05 * len(TALK), hijacked
     assert not {row["message"] for row in TALK if row["domain"] == "extra"} & set(hijacked)
 
 
 def test_questions_on_the_world_are_looked_up() -> None:
-    """Questions that the encyclopaedia has never seen."""
+    """Questions that the encyclopaedia has never seen: most are answered, few are left to the model."""
     assert len(QUESTIONS) >= 80
-    missed = [row["message"] for row in QUESTIONS if not looked_up(row)]
-    assert len(missed) <= 0.35 * len(QUESTIONS), missed
-    assert "Quem descobriu o Brasil?" not in missed
+    found = [grounding(row) for row in QUESTIONS]
+    assert found.count("extractive") >= 0.5 * len(QUESTIONS)
+    assert found.count(None) <= 0.3 * len(QUESTIONS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from lunagpt.chat.grounding.ellipsis import ASKING, PREPOSITIONS, replace_part
 from lunagpt.chat.grounding.facts import Fact, find_names
-from lunagpt.chat.grounding.pronouns import ARTICLES, append_topic, has_pronoun, with_names
+from lunagpt.chat.grounding.pronouns import ARTICLES, append_topic, capitalised, has_pronoun, with_names
 from lunagpt.chat.grounding.questions import Asks, analyse_question
 from lunagpt.chat.grounding.words import fold, words
 
@@ -63,6 +63,8 @@ def rewrite_follow_up(question: str, history: Sequence[Mapping[str, str]]) -> st
     body = question[opening.end() :] if opening is not None else question
     if has_pronoun(body):
         return with_names(body, topic)
+    if _begins_asking(body) and _is_bare(body):
+        return f"{capitalised(body.rstrip(' ?!.'))} {_statement(previous)}?"
     if _begins_asking(body) and _lacks_subject(body) and topic:
         return append_topic(body, topic)
     if opening is None and _is_fragment(question):
@@ -124,6 +126,13 @@ def _says_enough(fragment: str) -> bool:
         return True
     asks = _begins_asking(fragment) or any(w.folded in ASKING - {"o", "por", "q"} for w in found)
     return asks and (bool(find_names(" " + fragment)) or len(content) >= 3) and not has_pronoun(fragment)
+
+
+def _is_bare(question: str) -> bool:
+    """Whether a question is but its question words ("em que ano", "e onde"), with no verb of its own."""
+    asked = analyse_question(question)
+    said = [word for word in words(question) if not word.is_stop and word.folded not in ASKING]
+    return all(word.stem in asked.typing for word in said)
 
 
 def _lacks_subject(question: str) -> bool:

@@ -111,6 +111,13 @@ def analyse_question(text: str) -> Question:
     return Question(text, _kind(text), stems, names, frozenset(stems) & _TYPE_STEMS)
 
 
+def asks_who_or_what(text: str) -> bool:
+    """Whether a question asks who somebody or what something is ("quem foi Zumbi?", "o que é o Pix?")."""
+    return (
+        _kind(text) is Asks.DEFINITION or re.search(r"\bquem (?:e|foi|sao|foram)\b", fold(text)) is not None
+    )
+
+
 def _kind(text: str) -> Asks:
     folded = re.sub(r"\s+", " ", fold(text)).strip()
     for asks, pattern in _COMPILED:

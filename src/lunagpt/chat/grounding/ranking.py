@@ -33,6 +33,9 @@ _DEFINES = re.compile(
 _HOW = re.compile(
     r"\b(por meio|atraves|usando|com|mediante|primeiro|depois|em seguida|basta|deve|faca|use)\b"
 )
+_SUPERLATIVES = re.compile(
+    r"\b(?:maior|menor|mais|menos|melhor|pior|primeir[oa]|ultim[oa]|unic[oa]|principal)e?s?\b"
+)
 _UNKNOWN_WEIGHT = 9.0  # of a word in no list: as rare as one in 8,000 documents
 _OTHER_KIND = (
     0.4  # of a stored question that asks for another kind of answer ("quando morreu" for "quem foi")
@@ -119,6 +122,7 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
         "faq": likeness,
         "faq_other": 1.0 - likeness if asked_before else 0.0,
         "rank": 1.0 / (1 + unit.passage),
+        "superlative_missing": 1.0 if _lacks_superlative(question, unit) else 0.0,
         "introduces": 1.0 if _introduces(question, unit, subject) else 0.0,
     }
     for kind, value in _fit_of_kind(question, unit).items():
@@ -147,6 +151,14 @@ def dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
 def sigmoid(value: float) -> float:
     """1 / (1 + e^-value), safe for large values."""
     return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
+
+
+def _lacks_superlative(question: Question, unit: Unit) -> bool:
+    """Whether the question asks for the most or the first of something and the sentence names none."""
+    return (
+        _SUPERLATIVES.search(fold(question.text)) is not None
+        and _SUPERLATIVES.search(fold(unit.text)) is None
+    )
 
 
 def _introduces(question: Question, unit: Unit, subject: Sequence[str]) -> bool:
@@ -242,6 +254,7 @@ def answer_features(
         for name in (
             "own",
             "introduces",
+            "superlative_missing",
             "title_adds",
             "names_here",
             "pairs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from lunagpt.data.grounding_format import NO_ANSWER
 
 _LONGEST_QUERY = 120
+_NOT_FOUND = "Não encontrei isso"
+_CITES = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,21 @@ def refusal_text(query: str, searched: Sequence[Searched]) -> str:
 def unsourced_text(searched: Sequence[Searched]) -> str:
     """What is said where a small model would have to invent a fact."""
     places = [place.name for place in searched]
-    return f"Não encontrei isso {_listed(places)}, e sem uma fonte eu poderia inventar a resposta."
+    return (
+        f"{_NOT_FOUND} {_listed(places)}, e sem uma fonte eu poderia inventar a resposta. Se você tiver "
+        f"documentos "
+        "sobre o assunto, posso procurar neles (luna index)."
+    )
+
+
+def preface(first: Searched, last: Searched) -> str:
+    """What is said before a quotation of another place than the one searched first."""
+    return f"{_NOT_FOUND} {first.name}; {last.name}: "
+
+
+def stands_on_passages(answer: str) -> bool:
+    """Whether an answer of the conversation was quoted, checked or refused, not freely said."""
+    return _CITES.search(answer) is not None or answer.startswith((NO_ANSWER, _NOT_FOUND))
 
 
 def _place(place: Searched) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from lunagpt.chat.grounding.facts import find_names
+from lunagpt.chat.grounding.refusal import stands_on_passages
 from lunagpt.chat.grounding.words import content_stems, fold, words
 
 
@@ -104,6 +105,7 @@ _FACT = re.compile(
 _SUM = re.compile(
     r"\d\s*(?:x|\*|\+|-|/|vezes|mais|menos|dividido|por cento)\s*(?:por |de )?\d|\bminutos tem\b|^quanto e \d"
 )
+_IS = re.compile(r"\best(?:á|ão)\b", re.IGNORECASE)
 _CHOICE = re.compile(r"^\W*(?:\w+ )?\w+ ou \w+\W*$")
 _ASKS = re.compile(
     r"\?\s*$|^\W*(?:e\s+)?(?:(?:o|a|em|de|por|para|desde|ate|com|a|no|na|sobre) )?"
@@ -136,7 +138,8 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     """
     if len(message) > _LONGEST_QUESTION:
         return Intent.TALK
-    folded = " ".join(fold(message).split())
+    # "está" is a verb, "esta" points at something: they must not fall together.
+    folded = " ".join(fold(_IS.sub("fica", message)).split())
     bare = folded.strip(" .!?,;:)(\"'“”")
     if not re.search(r"[^\W\d_]", bare) or _GREETING.match(bare) or _HARM.search(folded):
         return Intent.TALK
@@ -199,9 +202,9 @@ def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
 
 
 def _cites(history: Sequence[Mapping[str, str]]) -> bool:
-    """Whether the last answer stands on passages."""
+    """Whether the last answer stands on passages, or says that there were none."""
     last = next((m["content"] for m in reversed(history) if m.get("role") == "assistant"), "")
-    return re.search(r"\[\d+\]", last) is not None
+    return stands_on_passages(last)
 
 
 def _mentions_only(folded: str) -> bool:
