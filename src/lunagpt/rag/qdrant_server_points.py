@@ -39,7 +39,7 @@ class ServerPoints:
         Args:
             client: a `qdrant_client.QdrantClient`. collection: its name; made if it is missing.
             dimension: gives the width of the vectors of a new collection.
-            indexed_fields: fields of the payload with an index for filters, made with the collection.
+            indexed_fields: fields of the payload that get an index for filters if they have none.
 
         Raises:
             StoreError: the server does not answer, or the collection is something else.
@@ -58,13 +58,15 @@ class ServerPoints:
                     },
                     sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
                 )
-                for key in indexed_fields:
-                    self.create_field_index(key, "keyword")
-            parameters = client.get_collection(collection).config.params
+            found = client.get_collection(collection)
+            parameters = found.config.params
         if DENSE not in (parameters.vectors or {}) or SPARSE not in (parameters.sparse_vectors or {}):
             raise StoreError(
                 f'A coleção "{collection}" do servidor Qdrant não foi feita pelo LunaGPT. Escolha outro nome.'
             )
+        for key in indexed_fields:
+            if key not in (found.payload_schema or {}):
+                self.create_field_index(key, "keyword")
 
     def upsert(self, points: Sequence[Point]) -> None:
         made = [
