@@ -314,6 +314,22 @@ def test_vectors_are_computed_kept_and_searched(make_store: Callable[..., Any]) 
     assert len({passage.chunk_id for passage in both}) == len(both)
 
 
+def test_both_searches_together_order_as_in_the_local_store(
+    make_store: Callable[..., Any], tmp_path: Path
+) -> None:
+    model = LetterModel()
+    with DocumentStore(tmp_path / "medida", embedder=model) as measure:
+        store = make_store("base", model)
+        for each in (store, measure):
+            each.add_documents(DOCUMENTS)
+            each.create_embeddings()
+        for question in ("garantia da cafeteira", "a reforma do bolo", "leite e telhado"):
+            asked = question, model.embed_query(question), 3
+            ours, theirs = store.search_hybrid(*asked), measure.search_hybrid(*asked)
+            assert found_ids(ours) == found_ids(theirs)
+            assert [p.score for p in ours] == pytest.approx([p.score for p in theirs], abs=0.02)
+
+
 def test_texts_that_stay_are_not_embedded_again(make_store: Callable[..., Any]) -> None:
     model = LetterModel()
     store = make_store("base", model)

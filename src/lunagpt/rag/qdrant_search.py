@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lunagpt.rag.embeddings.base import Vectors
-from lunagpt.rag.fusion import fuse
+from lunagpt.rag.fusion import blend
 from lunagpt.rag.lexical import STOP_WORDS, query_tokens
 from lunagpt.rag.lexical_search import QueryStatistics, match
 from lunagpt.rag.passages import Passage
@@ -70,22 +70,25 @@ class QdrantSearcher:
         both = query.text is not None and query.vector is not None
         pool = max(_POOL, k) if both else k
         statistics = None if query.text is None else self._statistics(query.text)
-        orders = []
+        hits: dict[int, Hit] = {}
+        by_words: dict[int, float] = {}
+        cosines: dict[int, float] = {}
         if statistics is not None:
-            orders.append(self._by_words(statistics, pool, query.condition))
-        by_vector: list[Hit] = []
+            for hit in self._by_words(statistics, pool, query.condition):
+                hits[int(hit.id)], by_words[int(hit.id)] = hit, hit.score
         if query.vector is not None:
             condition = all_of([query.condition, HAS_VECTOR])
-            by_vector = self._points.nearest(query.vector, pool, condition, query.exact)
-            orders.append(by_vector)
-        hits = {int(hit.id): hit for order in orders for hit in order}
-        chosen = fuse([int(hit.id) for hit in order] for order in orders)[:k]
-        cosines = {int(hit.id): hit.score for hit in by_vector}
-        if query.vector is not None:
-            others = [number for number in chosen if number not in cosines]
+            for hit in self._points.nearest(query.vector, pool, condition, query.exact):
+                hits[int(hit.id)], cosines[int(hit.id)] = hit, hit.score
+            floor = min(cosines.values(), default=0.0)
+            others = [number for number in by_words if number not in cosines]
             for hit in self._points.get(others, with_vectors=True):
                 if hit.dense is not None:
                     cosines[int(hit.id)] = float(hit.dense @ query.vector)
+        if by_words and cosines:
+            chosen = blend(by_words, cosines, floor)[:k]
+        else:
+            chosen = list(by_words or cosines)[:k]
         passages = []
         for number in chosen:
             passage = as_passage(hits[number])
