@@ -80,9 +80,9 @@ def test_a_value_on_trained_items_is_not_printed_as_clean() -> None:
     assert "61,5 %*" in text
     one_line = " ".join(text.split())
     assert (
-        "NÃO É LIMPO: 9 destes itens estão nos dados de treino (sft/b, sft/a). Sem eles: 50,0 %" in one_line
+        "NÃO É LIMPO: itens que estão nos dados de treino: 9 (sft/b, sft/a). Sem eles: 50,0 %" in one_line
     )
-    assert "0 de 1 medidas sem itens em comum" in one_line
+    assert "comparadas com os dados de treino: 1 de 1; sem itens em comum: 0." in one_line
     nothing_left = replace(dirty, contamination=Contamination({"sft/a": 2}, 200, None))
     assert "todos estes itens" in table(evaluation(nothing_left, sources=["sft/*"]), REPORT)
 
@@ -91,8 +91,11 @@ def test_what_was_not_checked_is_not_called_clean() -> None:
     assert "indique com --contamination" in " ".join(table(evaluation(RESULT), None).split())
     assert "o cartão do modelo não diz" in " ".join(table(evaluation(RESULT), REPORT).split())
     checked = replace(RESULT, checked=True)
-    text = " ".join(table(evaluation(checked, RESULT, sources=["a"]), REPORT).split())
-    assert "1 de 2 medidas sem itens em comum" in text
+    other = replace(RESULT, task="outra")
+    text = " ".join(table(evaluation(checked, other, sources=["a"]), REPORT).split())
+    assert "comparadas com os dados de treino: 1 de 2; sem itens em comum: 1." in text
+    text = table(evaluation(other, sources=["a"]), REPORT)
+    assert "Nenhuma destas tarefas foi comparada" in text
 
 
 def test_tasks_left_out_are_listed_by_reason() -> None:

@@ -218,9 +218,14 @@ def _verification(evaluation: Evaluation, report: ContaminationReport | None) ->
         return texts.EVALUATE_NO_REPORT
     if evaluation.model.get("sources") is None:
         return texts.EVALUATE_NO_SOURCES
-    checked = [result for result in evaluation.results if result.checked]
-    clean = sum(result.contamination is None for result in checked)
-    return texts.EVALUATE_CHECKED.format(clean=clean, total=len(evaluation.results))
+    tasks = {result.task for result in evaluation.results}
+    checked = {result.task for result in evaluation.results if result.checked}
+    dirty = {result.task for result in evaluation.results if result.contamination is not None}
+    if not checked:
+        return texts.EVALUATE_NONE_COMPARED
+    return texts.EVALUATE_CHECKED.format(
+        checked=len(checked), total=len(tasks), clean=len(checked) - len(dirty)
+    )
 
 
 def _output_file(output: Path, model: str, many: bool) -> Path:

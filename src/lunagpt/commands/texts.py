@@ -221,7 +221,7 @@ EVALUATE_KINDS = {"luna": "LunaGPT", "transformers": "transformers", "gguf": "GG
 EVALUATE_COLUMNS = ("valor", "95 %", "acaso", "fixa")
 EVALUATE_TASK_LINE = "{title} · {n} itens"
 EVALUATE_DIRTY = (
-    "* NÃO É LIMPO: {dirty} destes itens estão nos dados de treino ({sources}). Sem eles: {value}"
+    "* NÃO É LIMPO: itens que estão nos dados de treino: {dirty} ({sources}). Sem eles: {value}"
 )
 EVALUATE_ALL_DIRTY = "* NÃO É LIMPO: todos estes itens estão nos dados de treino ({sources})."
 EVALUATE_VERDICTS = {"não supera resposta fixa": "não supera a fixa"}
@@ -229,7 +229,10 @@ EVALUATE_LEGEND = (
     "acaso: respostas sorteadas. fixa: a melhor resposta sempre igual. Um valor dentro do acaso não diz nada "
     "sobre o modelo."
 )
-EVALUATE_CHECKED = "Treino e avaliação comparados: {clean} de {total} medidas sem itens em comum."
+EVALUATE_NONE_COMPARED = "Nenhuma destas tarefas foi comparada com os dados de treino."
+EVALUATE_CHECKED = (
+    "Tarefas comparadas com os dados de treino: {checked} de {total}; sem itens em comum: {clean}."
+)
 EVALUATE_NO_SOURCES = (
     "Contaminação não verificada: o cartão do modelo não diz em que arquivos ele foi treinado."
 )

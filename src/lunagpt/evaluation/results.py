@@ -49,6 +49,7 @@ METRIC_TITLES = {
     "consistency": "coerência",
     "fluency": "fluência",
 }
+METRICS_OF_TEXT = frozenset({"f1", "exact_match", "answerable"})
 LOWER_IS_BETTER = frozenset({"bits_per_byte", "perplexity"})
 #: Metrics that are shares from 0 to 1, shown as percentages.
 PERCENTAGES = frozenset(METRIC_TITLES) - {"pearson", "mrr", "bits_per_byte", "perplexity"}
@@ -241,7 +242,12 @@ def load_results(path: str | Path) -> list[Result]:
 
 
 def _rounded(result: dict[str, Any]) -> dict[str, Any]:
-    """Six digits for the long lists: what a score per item can mean, and half the size on disk."""
+    """What goes to disk: six digits, all that a score per item can mean, and no text of the data set.
+
+    Right answers that are text of their own, not labels, stay in the data.
+    """
+    if result["metric"] in METRICS_OF_TEXT:
+        result["expected"] = [""] * result["n"]
     for name in ("per_item", "weights"):
         if result[name] is not None:
             result[name] = [_short(value) for value in result[name]]
