@@ -4,7 +4,7 @@
 
 Examples are the first five passages of searches. Those of the curve for words come from questions about
 articles of the encyclopaedia, in a base of 300 articles and in one of all, each question searched with the
-right article in the base and without it. Those of the curve for words and vectors come from 150 articles
+right article in the base and without it. Those of the curve for words and vectors come from 60 articles
 and from the built-in calibration pairs, whose passages avoid the words of their questions. A passage
 is right if it is of the right article or has three quarters of the words of the written answer. Sources weigh
 the same in sum, and in each of them right and wrong passages, as in `lunagpt.rag.thresholds`. Odd questions
@@ -31,7 +31,7 @@ from lunagpt.rag.thresholds import calibrate, fit_logistic
 from retrieval import CachedEmbedder
 
 ARTICLES = 300
-EMBEDDED_ARTICLES = 150
+EMBEDDED_ARTICLES = 60
 QUESTIONS = 500
 TOP = 5
 ANSWER_SHARE = 0.75
