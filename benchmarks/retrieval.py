@@ -252,7 +252,8 @@ def main() -> None:
     lines = [
         f"Máquina: {describe_machine()}. Modelo de vetores: {model.name}. Perguntas sorteadas por hash, no "
         f"máximo {args.questions} por coleção; o tempo dos vetores das perguntas não está incluído.",
-        f"Comando: `python benchmarks/retrieval.py --data-root CORPUS --cache PASTA --seed {args.seed}`.",
+        f"Comando: `python benchmarks/retrieval.py --data-root CORPUS --cache PASTA "
+        f"--questions {args.questions} --seed {args.seed}`.",
         "",
     ]
     for collection in collections(args.data_root, args.questions):
