@@ -198,7 +198,11 @@ def whole_chain(engine: Engine, params: SamplingParams) -> System:
         chat = LunaChat(engine, params=params)
         chat.model_reads_passages = True
         text = chat.send_message_with_custom_rag(item.question, Given([_plain(p) for p in item.passages]))
-        cited = tuple(citation.number for citation in chat.report.citations)
+        # The chain puts the quoted passage first: back to the numbers of the item.
+        contents = [passage["content"] for passage in item.passages]
+        places = [contents.index(passage["content"]) + 1 for passage in chat.report.passages]
+        text = re.sub(r"\[(\d+)\]", lambda match: f"[{places[int(match[1]) - 1]}]", text)
+        cited = tuple(places[citation.number - 1] for citation in chat.report.citations)
         return Reply(text, _CITATIONS.sub("", text).strip("“” "), cited, chat.report.grounding == "refusal")
 
     return answer
