@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunagpt.rag.calibration_pairs import calibration_pairs, calibration_set
+from lunagpt.rag.passages import search_text
 from lunagpt.rag.thresholds import (
     Calibration,
     calibrate,
@@ -35,8 +36,8 @@ class PlantedEmbedder:
         self._number = {}
         for number, pair in enumerate(calibration_pairs()):
             self._number[pair.question] = (number, 1.0)
-            self._number[f"{pair.title}\n{pair.passage}"] = (number, closeness)
-            self._number[f"{pair.title}\n{pair.near_miss}"] = (number, closeness / 2)
+            self._number[search_text(pair.title, (), pair.passage)] = (number, closeness)
+            self._number[search_text(pair.title, (), pair.near_miss)] = (number, closeness / 2)
 
     def embed_query(self, text: str) -> np.ndarray:
         return self.embed_documents([text])[0]
