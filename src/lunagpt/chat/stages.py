@@ -42,8 +42,8 @@ logger = logging.getLogger("lunagpt.chat")
 NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro jeito?"
 
 # An article of the encyclopaedia is taken for an answer from this relevance and certainty on: chosen on 200
-# questions used for fitting (0.6 answers 111, 82 of them rightly; 0.5: 126 and 89; 0.7: 89 and 71). On held-out
-# questions fewer are right, see benchmarks/results/grounded.md.
+# questions used for fitting (0.6 answers 111, 82 of them rightly; 0.5: 126 and 89; 0.7: 89 and 71). On held-
+# out questions fewer are right, see benchmarks/results/grounded.md.
 _LEAST_RELEVANCE = 0.3
 _LEAST_CERTAINTY = 0.6
 # Asked who or what the very title of an article is, most of its sentences are a fair answer.
