@@ -55,6 +55,7 @@ def run_evaluation(
         UsageProblem: the options do not go together.
         MissingDependencyError: torch is not installed.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see `open_chat`
     if suite is not None and tasks:
         raise UsageProblem(texts.EVALUATE_ONE_CHOICE)
     wanted: Sequence[Task] | Suite | None = None
@@ -65,7 +66,6 @@ def run_evaluation(
     if suite == BEHAVIOURS:
         return _run_behaviours(models, limit, seed, output, threads)
     report = _contamination(contamination)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see `open_chat`
     for number, model in enumerate(models):
         evaluation = _measured(model, wanted, data or default_data(), limit, seed, report, threads)
         if number:
