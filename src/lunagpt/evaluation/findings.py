@@ -16,7 +16,8 @@ METHOD = (
     "outras notas, pelo teste de permutação com troca de sinais; correlações e F1, por bootstrap pareado. As "
     "probabilidades são corrigidas pelo "
     "método de Holm sobre todas as tarefas, e uma diferença conta como demonstrada com p corrigido abaixo "
-    "de 0,05."
+    "de 0,05. O intervalo é o de cada tarefa por si: pode deixar o zero de fora numa diferença que, entre "
+    "tantas tarefas, ainda cabe no acaso."
 )
 CHANCE_NOTE = (
     "“Acaso” é o que se acerta chutando ou, se for mais, repetindo sempre a resposta mais comum. Um modelo "

@@ -22,7 +22,7 @@ Column = dict[tuple[str, str], Result]
 _RESAMPLES = 500
 
 INTRODUCTION = (
-    "Cada modelo medido pelo mesmo programa, nos mesmos itens e com os mesmos prompts. Ao lado de cada valor "
+    "Cada modelo medido pelo mesmo programa, nos mesmos dados e com os mesmos prompts. Ao lado de cada valor "
     "está a metade da largura do intervalo de 95 %. *Em itálico*: não passa do acaso nem de uma resposta "
     "sempre igual, portanto não diz nada sobre o modelo. **Em negrito**: o melhor valor da linha, entre os "
     "que passam. Um asterisco marca valores em que parte dos itens estava nos dados de treino."
@@ -137,7 +137,7 @@ def _main(column: Column, task: str) -> tuple[str, str]:
 
 
 def _columns(evaluations: Sequence[Evaluation]) -> list[Column]:
-    """Per model the results that were asked as most models were: same prompt, same data, same items."""
+    """Per model the results that were asked as most models were: same prompt, same data."""
     counts: dict[tuple[str, str], Counter[tuple[object, ...]]] = {}
     for evaluation in evaluations:
         for r in evaluation.results:
@@ -150,14 +150,14 @@ def _columns(evaluations: Sequence[Evaluation]) -> list[Column]:
 
 
 def _circumstances(result: Result) -> tuple[object, ...]:
-    return result.prompt_hash, result.data_sha256, result.limit, result.n
+    return result.prompt_hash, result.data_sha256
 
 
 def _task_rows(columns: Sequence[Column]) -> Iterator[list[str]]:
     keys = list(dict.fromkeys(key for column in columns for key in column))
     for key in keys:
         found = [column.get(key) for column in columns]
-        first = next(r for r in found if r is not None)
+        first = max((r for r in found if r is not None), key=lambda r: r.n)
         level = floor(first)
         telling = [r.value for r in found if r is not None and r.says_something]
         best = (max if higher_is_better(first) else min)(telling) if telling else math.nan
@@ -165,14 +165,16 @@ def _task_rows(columns: Sequence[Column]) -> Iterator[list[str]]:
             escaped(f"{first.title}: {metric_title(first)}"),
             number(first.n, 0),
             "" if math.isnan(level) else _written(first, level),
-            *("–" if r is None else _cell(r, best) for r in found),
+            *("–" if r is None else _cell(r, best, first.n) for r in found),
         ]
 
 
-def _cell(result: Result, best: float) -> str:
+def _cell(result: Result, best: float, usual: int) -> str:
     half = (result.high - result.low) / 2
     shown = number(100 * half, 1) if is_share(result) else number(half, 3)
     text = f"{_written(result, result.value)} ±{shown}"
+    if result.n != usual:
+        text += f" (n = {number(result.n, 0)})"
     if result.contamination is not None:
         text += "\\*"
     if not result.says_something:
@@ -189,7 +191,7 @@ def _notes(line: _Line) -> Iterator[str]:
     left_out = {result.task for result in line.evaluation.results} - {task for task, _ in line.column}
     if left_out:
         yield (
-            f"{name}: medido em outras condições (prompt, dados ou número de itens) em "
+            f"{name}: medido em outras condições (prompt ou dados) em "
             f"{escaped(', '.join(sorted(left_out)))}; fora da tabela."
         )
     for task, reason in line.evaluation.skipped.items():

@@ -32,7 +32,9 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
             yield _table(headers, report_rows.value_rows(comparison.others), right=range(1, len(headers)))
         for other in range(1, len(names)):
             yield f"## {escaped(names[other])} contra {escaped(names[0])}"
-            yield _table(report_rows.DUEL_HEADERS, report_rows.duel_rows(comparison, other), right=(1, 2, 3))
+            yield _table(
+                report_rows.DUEL_HEADERS, report_rows.duel_rows(comparison, other), right=(1, 2, 3, 4)
+            )
         if len(names) > 1:
             yield findings.METHOD
     if comparison.samples:

@@ -124,7 +124,7 @@ def _duel(comparison: Comparison, other: int) -> Html:
     numbers = table(
         report_rows.DUEL_HEADERS,
         report_rows.duel_rows(comparison, other),
-        right=(1, 2, 3),
+        right=(1, 2, 3, 4),
         caption=f"{second} menos {first}",
     )
     return section(f"{second} contra {first}", *parts, numbers)

@@ -17,13 +17,13 @@ from lunagpt.evaluation.comparison import (
 )
 from lunagpt.evaluation.paired import PairedTest
 from lunagpt.evaluation.results import Result
-from lunagpt.reporting.wording import duration, number, percent, shortened
+from lunagpt.reporting.wording import count, duration, number, shortened
 
 _LONGEST_QUESTION = 700  # characters of an item that are shown
 _SHORTEST_PASSAGE = 200
 _LONGEST_ANSWER = 300
 
-DUEL_HEADERS = ("Tarefa", "Diferença", "Intervalo de 95 %", "Itens ganhos e perdidos", "Conclusão")
+DUEL_HEADERS = ("Tarefa", "n", "Diferença", "Intervalo de 95 %", "Itens ganhos e perdidos", "Conclusão")
 MODEL_HEADERS = ("Modelo", "Parâmetros", "Origem", "SHA-256 dos pesos")
 
 
@@ -61,10 +61,16 @@ def value_rows(tasks: Sequence[TaskComparison]) -> Iterator[list[str]]:
         level = floor(first)
         yield [
             f"{first.title}: {metric_title(first)}",
-            number(first.n, 0),
+            _items(task),
             "" if math.isnan(level) else findings.write_value(first, level),
             *(" ".join(filter(None, value_parts(result))) for result in task.results),
         ]
+
+
+def _items(task: TaskComparison) -> str:
+    """How many items were measured, of each model if they differ."""
+    counts = [number(result.n, 0) for result in task.results]
+    return counts[0] if len(set(counts)) == 1 else "; ".join(counts)
 
 
 def value_parts(result: Result) -> tuple[str, str, str]:
@@ -72,7 +78,7 @@ def value_parts(result: Result) -> tuple[str, str, str]:
     low, high = (findings.write_value(result, end) for end in (result.low, result.high))
     notes = [] if result.verdict in ("", "acima do acaso") else [result.verdict]
     if result.contamination is not None:
-        notes.append(f"{percent(result.contamination.dirty / result.n, 0)} dos itens no treino")
+        notes.append(f"{count(result.contamination.dirty, 'item', 'itens')} no treino")
     return findings.write_value(result, result.value), f"({low} a {high})", ", ".join(notes)
 
 
@@ -82,10 +88,11 @@ def duel_rows(comparison: Comparison, other: int) -> Iterator[list[str]]:
         duel, result = task.duels[other - 1], task.results[other]
         test = duel.test
         if test is None:
-            yield [task.title, "", "", "", findings.verdict_words(duel)]
+            yield [task.title, "", "", "", "", findings.verdict_words(duel)]
             continue
         yield [
             task.title,
+            number(test.n, 0),
             findings.write_difference(result, test.difference),
             " a ".join(findings.write_difference(result, end) for end in (test.low, test.high)),
             _won_and_lost(test, higher_is_better(result)),
