@@ -79,9 +79,7 @@ def test_a_value_on_trained_items_is_not_printed_as_clean() -> None:
     text = table(evaluation(dirty, sources=["sft/*"]), REPORT)
     assert "61,5 %*" in text
     one_line = " ".join(text.split())
-    assert (
-        "NÃO É LIMPO: itens que estão nos dados de treino: 9 (sft/b, sft/a). Sem eles: 50,0 %" in one_line
-    )
+    assert "NÃO É LIMPO: itens que estão nos dados de treino: 9 (sft/b, sft/a). Sem eles: 50,0 %" in one_line
     assert "comparadas com os dados de treino: 1 de 1; sem itens em comum: 0." in one_line
     nothing_left = replace(dirty, contamination=Contamination({"sft/a": 2}, 200, None))
     assert "todos estes itens" in table(evaluation(nothing_left, sources=["sft/*"]), REPORT)

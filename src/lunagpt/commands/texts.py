@@ -17,8 +17,8 @@ TRAIN_HELP = """Treina um modelo como manda uma receita (exemplos em configs/tre
 Ctrl-C grava um ponto de retomada e para; o mesmo comando com --resume continua de onde parou."""
 INDEX_HELP = """Lê uma pasta de documentos e grava uma base em que a Luna procura respostas.
 
-Na segunda vez, lê só o que mudou. Depois de lidos, os documentos já podem ser consultados pelas palavras; os vetores,
-para a busca pelo significado, vêm em seguida (Ctrl-C para; o mesmo comando continua de onde parou)."""
+Na segunda vez, lê só o que mudou. Depois de lidos, os documentos já podem ser consultados pelas palavras; os
+vetores, para a busca pelo significado, vêm em seguida (Ctrl-C para; o mesmo comando continua de onde parou)."""
 ASK_HELP = """Responde a uma pergunta com base em documentos e diz de onde tirou a resposta.
 
 Se os documentos não trazem a resposta, diz isso e onde procurou. Sem --rag, procura na Enciclopédia Luna."""
@@ -220,9 +220,7 @@ EVALUATE_HEADING = "{model} ({kind}{parameters})"
 EVALUATE_KINDS = {"luna": "LunaGPT", "transformers": "transformers", "gguf": "GGUF", "engine": "motor"}
 EVALUATE_COLUMNS = ("valor", "95 %", "acaso", "fixa")
 EVALUATE_TASK_LINE = "{title} · {n} itens"
-EVALUATE_DIRTY = (
-    "* NÃO É LIMPO: itens que estão nos dados de treino: {dirty} ({sources}). Sem eles: {value}"
-)
+EVALUATE_DIRTY = "* NÃO É LIMPO: itens que estão nos dados de treino: {dirty} ({sources}). Sem eles: {value}"
 EVALUATE_ALL_DIRTY = "* NÃO É LIMPO: todos estes itens estão nos dados de treino ({sources})."
 EVALUATE_VERDICTS = {"não supera resposta fixa": "não supera a fixa"}
 EVALUATE_LEGEND = (

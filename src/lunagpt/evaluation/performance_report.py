@@ -58,7 +58,7 @@ def _blocks(
             )
     if memory:
         yield "## Memória"
-        headers = ("Texto × lote", "Pico do processo", "A mais que antes", "Pesos", "GPU")
+        columns = ("Texto × lote", "Pico do processo", "A mais que antes", "Pesos", "GPU")
         rows = [
             [
                 escaped(label),
@@ -69,7 +69,7 @@ def _blocks(
             ]
             for label, m in memory.items()
         ]
-        yield table(headers, rows, right=range(1, len(headers)))
+        yield table(columns, rows, right=range(1, len(columns)))
     if energy is not None:
         yield "## Energia"
         if "problem" in energy:

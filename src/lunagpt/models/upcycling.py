@@ -13,6 +13,7 @@ import torch
 
 from lunagpt.errors import ConfigError
 from lunagpt.models.luna_model import LunaModel
+from lunagpt.models.moe import MoEBlock
 
 ROUTER_STD = 0.02
 
@@ -48,11 +49,12 @@ def upcycle(
     grown = LunaModel.from_scratch(model.config.replaced(model=sizes), seed=seed, tokenizer=model.tokenizer)
     grown.load_state_dict(model.state_dict(), strict=False)
     for old, new in zip(model.layers, grown.layers, strict=True):
-        if new.moe is None:
+        experts = new.moe
+        if not isinstance(experts, MoEBlock):
             continue
         for name in ("gate_proj", "up_proj", "down_proj"):
             weight = getattr(old.feed_forward, name).weight
-            getattr(new.moe, name).weight.copy_(weight.repeat(num_experts, 1))
-        new.moe.router.mul_(ROUTER_STD * model.config.model.hidden_size**0.5)
+            getattr(experts, name).weight.copy_(weight.repeat(num_experts, 1))
+        experts.router.mul_(ROUTER_STD * model.config.model.hidden_size**0.5)
     grown.compute_dtype = model.compute_dtype
     return grown.to(model.device).train(model.training)

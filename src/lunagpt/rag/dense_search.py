@@ -285,7 +285,7 @@ class DenseSearch:
         ).fetchall()
         if not rows:
             return []
-        # vecdot and not "@": for so few rows, waking the threads of a matrix product costs more than the sums.
+        # vecdot, not "@": for so few rows, waking the threads of a matrix product costs more than the sums
         cosines = np.vecdot(_matrix([blob for _, blob in rows]), vector)
         hits = [(chunk_id, float(cosine)) for (chunk_id, _), cosine in zip(rows, cosines, strict=True)]
         return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
