@@ -18,7 +18,8 @@ Ctrl-C grava um ponto de retomada e para; o mesmo comando com --resume continua 
 INDEX_HELP = """Lê uma pasta de documentos e grava uma base em que a Luna procura respostas.
 
 Na segunda vez, lê só o que mudou. Depois de lidos, os documentos já podem ser consultados pelas palavras; os
-vetores, para a busca pelo significado, vêm em seguida (Ctrl-C para; o mesmo comando continua de onde parou)."""
+vetores, para a busca pelo significado, vêm em seguida (Ctrl-C para; o mesmo comando continua de onde
+parou)."""
 ASK_HELP = """Responde a uma pergunta com base em documentos e diz de onde tirou a resposta.
 
 Se os documentos não trazem a resposta, diz isso e onde procurou. Sem --rag, procura na Enciclopédia Luna."""

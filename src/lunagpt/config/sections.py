@@ -62,7 +62,12 @@ class RagConfig(Section):
     knowledge_base_path: str | None = Field(None, description="Pasta da base de conhecimento.")
     k_retrieval: int = Field(5, ge=1, description="Quantos trechos buscar.")
     relevance_threshold: float = Field(0.7, ge=0, le=1, description="Relevância mínima de um trecho (0 a 1).")
-    max_context_length: int = Field(1500, ge=1, description="Tamanho máximo do contexto encontrado.")
+    max_context_length: int = Field(
+        1500, ge=1, description="Tamanho máximo do contexto encontrado, em tokens."
+    )
+    embedding_model: str = Field(
+        "auto", description="Modelo de vetores: auto, e5, e5-enpt, uma pasta, ou nenhum (só palavras)."
+    )
     enable_fallback: bool = Field(True, description="Usa a busca por palavras se os vetores faltarem.")
     stop_words: str | list[str] = Field("portuguese", description="Palavras ignoradas na busca por palavras.")
 

@@ -43,9 +43,9 @@ class RAGSystem:
 
     Args:
         config: its section `rag` is used (`k_retrieval`, `relevance_threshold`, `max_context_length`,
-            `enable_fallback`, `stop_words`, `knowledge_base_path`). None: the defaults.
-        embedding_model: None or "auto" for the default model; False for none; else whatever
-            `embeddings.open_embedder` takes.
+            `enable_fallback`, `stop_words`, `knowledge_base_path`, `embedding_model`). None: the defaults.
+        embedding_model: whatever `embeddings.open_embedder` takes ("auto", False for none, a folder…), over
+            the one that `config` names. None: that of `config`.
         document_store: the store to search. None: the base at `rag.knowledge_base_path`, made if it is
             missing, or without such a path a temporary one.
 
@@ -73,7 +73,7 @@ class RAGSystem:
         self.max_context_length = settings.max_context_length
         self.fallback_enabled = settings.enable_fallback
         self.notice: str | None = None
-        wanted = "auto" if embedding_model is None else embedding_model
+        wanted = settings.embedding_model if embedding_model is None else embedding_model
         if document_store is None:
             document_store = DocumentStore(settings.knowledge_base_path, embedder=wanted)
         elif embedding_model is not None:
@@ -97,7 +97,8 @@ class RAGSystem:
         Raises:
             StoreError: there is no base, or it is damaged.
         """
-        wanted = "auto" if embedding_model is None else embedding_model
+        configured = (config or LunaConfig()).rag.embedding_model
+        wanted = configured if embedding_model is None else embedding_model
         store = DocumentStore.load(base_dir, embedder=wanted, read_only=read_only)
         return cls(config, document_store=store)
 

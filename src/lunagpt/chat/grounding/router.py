@@ -172,7 +172,7 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
 
 def asks_for_a_fact(message: str, history: Sequence[Mapping[str, str]] = ()) -> bool:
     """Whether a message asks for who, when, where, how much or which of something in the world: what a model
-    without sources can only invent. In the middle of other talk only if it names something.
+    without sources can only invent. Not what the user has said before.
 
     Args:
         message: the question, follow-ups in full.
@@ -185,7 +185,7 @@ def asks_for_a_fact(message: str, history: Sequence[Mapping[str, str]] = ()) -> 
     if find_names(message):
         return True
     content = [word for word in words(message) if not word.is_stop]
-    return len(content) >= 2 and (not history or _cites(history))
+    return len(content) >= 2 and not _was_told(message, history)
 
 
 def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
