@@ -30,6 +30,7 @@ from lunagpt.chat.grounding.questions import asks_who_or_what
 from lunagpt.chat.grounding.refusal import Searched, preface, refusal_text, stands_on_passages, unsourced_text
 from lunagpt.chat.grounding.router import Intent, asks_for_a_fact, intent_of
 from lunagpt.chat.report import ChatReport
+from lunagpt.chat.safety import crisis_reply
 from lunagpt.chat.search import Source
 from lunagpt.data.grounding_format import format_evidence
 from lunagpt.engines import AnswerStream, Engine, Message
@@ -68,6 +69,7 @@ class Turn:
         sources: where to look things up, in this order.
         model_reads_passages: whether the engine answers well from passages; else answers are quotations.
         must_look_up: answer from the sources or not at all, whatever the message sounds like.
+        reply: an answer that is decided before any source or model is asked (set by `analyse`).
         intent: what the message wants; query: the message so that it can be searched (set by `analyse`).
         passages: what was found; searched: where (set by `retrieve`).
         quotation: the sentence of the passages that answers, if one does (set by `retrieve`).
@@ -86,6 +88,7 @@ class Turn:
     sources: tuple[Source, ...] = ()
     model_reads_passages: bool = False
     must_look_up: bool = False
+    reply: str | None = None
     intent: Intent = Intent.TALK
     query: str = ""
     passages: list[Mapping[str, Any]] = field(default_factory=list)
@@ -123,8 +126,10 @@ def preprocess(turn: Turn) -> Turn:
 
 
 def analyse(turn: Turn) -> Turn:
-    """Puts a follow-up question in full and decides whether there is something to look up."""
-    if not turn.sources:
+    """Puts a follow-up question in full and decides whether there is something to look up; someone in danger
+    gets a fixed answer."""
+    turn.reply = crisis_reply(turn.message)
+    if turn.reply is not None or not turn.sources:
         return turn
     turn.intent = Intent.QUESTION if turn.must_look_up else intent_of(turn.message, turn.history)
     turn.query = turn.message
@@ -164,7 +169,7 @@ def retrieve(turn: Turn) -> Turn:
 def generate(turn: Turn) -> Turn:
     """Has the engine start the answer, unless it is to be quoted or refused; the runner of the line
     listens."""
-    if turn.passages and not turn.model_reads_passages:
+    if turn.reply is not None or (turn.passages and not turn.model_reads_passages):
         return turn
     if turn.searched and not turn.passages and (_is_for_documents(turn) or _would_invent(turn)):
         return turn
@@ -201,7 +206,9 @@ def verify(turn: Turn) -> Turn:
         logger.debug("[verificar] posta de lado: %s", "; ".join(problem.text for problem in gate.problems))
     if turn.report.finish_reason == "cancelled":
         return turn
-    if turn.answer:
+    if turn.reply is not None:
+        turn.answer = turn.reply
+    elif turn.answer:
         if gate is not None:
             turn.report.grounding = "refusal" if gate.refused else "model"
             turn.report.citations = tuple(gate.citations)
