@@ -8,7 +8,9 @@ import sys
 import time
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from lunagpt.chat import LunaChat
@@ -90,3 +92,33 @@ def test_first_token_within_five_seconds_and_forty_tokens_a_second(model: LunaMo
         tokens += chat.report.completion_tokens
         chat.clear()
     assert tokens / (time.perf_counter() - started) >= 40
+
+
+def test_its_vectors_serve_a_search_of_the_callers_own(model: LunaModel) -> None:
+    """Vectors of `encode_text` in a FAISS index, as the specification's example uses them."""
+    faiss = pytest.importorskip("faiss")
+    documents = [
+        "A piscina funciona de terça a domingo, das 8h às 21h.",
+        "O caderno universitário custa dezoito reais.",
+        "A reunião será na sala 2, depois do almoço.",
+    ]
+
+    def unit(vectors: np.ndarray) -> np.ndarray:
+        return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+    index = faiss.IndexFlatIP(model.config.model.hidden_size)
+    index.add(unit(np.array([model.encode_text(text, pooling="mean") for text in documents])))
+
+    class CustomRAG:
+        def retrieve(self, query: str, k: int = 2) -> list[dict[str, Any]]:
+            vector = unit(model.encode_text(query, pooling="mean"))
+            scores, places = index.search(vector.reshape(1, -1).astype("float32"), k)
+            return [
+                {"content": documents[place], "score": float(score)}
+                for score, place in zip(scores[0], places[0], strict=True)
+            ]
+
+    chat = LunaChat(model)
+    answer = chat.send_message_with_custom_rag("Quanto custa o caderno universitário?", CustomRAG())
+    assert answer == f"“{documents[1]}” [1]"
+    assert chat.report.grounding == "extractive"

@@ -130,7 +130,7 @@ class LunaLanguageModel(PartialModel):
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """See `LanguageModel.embed`."""
-        return self.model.encode_text(list(texts)).numpy()
+        return self.model.encode_text(list(texts))
 
     # -- scoring -------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -316,7 +317,7 @@ class LunaModel(nn.Module):
         pieces = generate_text(self, prompt, context, prefix, max_length, **settings)
         return pieces if stream else "".join(pieces)
 
-    def encode_text(self, text: str | list[str], pooling: str = "mean") -> Tensor:
+    def encode_text(self, text: str | list[str], pooling: str = "mean") -> np.ndarray:
         """Vectors of texts from the final hidden states; see `lunagpt.models.text.encode_text`."""
         from lunagpt.models.text import encode_text
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from lunagpt.errors import LunaError
 
@@ -62,14 +62,14 @@ def generate_text(
 
 
 @torch.no_grad()
-def encode_text(model: "LunaModel", text: str | list[str], pooling: str = "mean") -> Tensor:
+def encode_text(model: "LunaModel", text: str | list[str], pooling: str = "mean") -> np.ndarray:
     """Vectors of texts from the final hidden states.
 
     Args:
         text: one text or several. pooling: "mean" over the tokens, "last" or "max".
 
     Returns:
-        (D,) for one text, (n, D) for a list; float32, not normalised.
+        (D,) for one text, (n, D) for a list; a float32 array, not normalised.
 
     Raises:
         LunaError: unknown pooling, or a text without a token.
@@ -83,7 +83,7 @@ def encode_text(model: "LunaModel", text: str | list[str], pooling: str = "mean"
     ]
     if not all(tokens):
         raise LunaError("Não há o que codificar num texto vazio. Passe ao menos uma palavra.")
-    vectors = torch.empty(len(tokens), model.config.model.hidden_size)
+    vectors = np.empty((len(tokens), model.config.model.hidden_size), dtype=np.float32)
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))  # like lengths together: little padding
     for start in range(0, len(order), ENCODE_BATCH):
         chosen = order[start : start + ENCODE_BATCH]
@@ -100,5 +100,5 @@ def encode_text(model: "LunaModel", text: str | list[str], pooling: str = "mean"
             pooled = hidden.masked_fill(~mask[..., None], -torch.inf).amax(dim=1)
         else:
             pooled = (hidden * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        vectors[chosen] = pooled.cpu()
+        vectors[chosen] = pooled.cpu().numpy()
     return vectors[0] if isinstance(text, str) else vectors

@@ -43,9 +43,7 @@ class LunaEmbedder:
             # A text of blanks has no token; the dot stands for "nothing in particular".
             batch = [clean_text(text).strip() or "." for text in texts[start : start + _BATCH]]
             with memory_errors():
-                vectors[start : start + _BATCH] = self._model.encode_text(
-                    batch, pooling=self._pooling
-                ).numpy()
+                vectors[start : start + _BATCH] = self._model.encode_text(batch, pooling=self._pooling)
         return unit_rows(vectors)
 
     def embed_query(self, text: str) -> Vectors:
