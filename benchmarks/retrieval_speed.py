@@ -211,7 +211,7 @@ def main() -> None:
         disk = sum(path.stat().st_size for path in (args.work / "base").rglob("*") if path.is_file()) / 1e9
         lines.append(
             f"| {report['chunks']:,} | {times} | {report['RssAnon']} | {report['RssFile']} | "
-            f"{report['first_s']:.1f} | {disk:.1f} |".replace(",", ".", 1)
+            f"{report['first_s']:.1f} | {disk:.1f} |".replace(",", ".", 2)
         )
         print(lines[-1], f"carga {load:.1f}", flush=True)
     write_table(RESULTS, "Velocidade da busca", lines)
