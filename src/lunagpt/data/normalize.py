@@ -54,7 +54,9 @@ class TextNormalizer:
         self._mend = _mender() if fix_unicode else None
 
     def normalize(self, text: str) -> str:
-        """The normalised text; the same again if it is normalised again."""
+        """The normalised text; the same again if it is normalised again, unless accents go and contractions
+        are expanded: *nó* becomes *no*, which a second pass would take for *em o*.
+        """
         if self._mend:
             text = self._mend(text)
         if self.remove_extra_whitespaces:
