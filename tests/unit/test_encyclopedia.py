@@ -31,6 +31,7 @@ def write(folder: Path, *rows: dict[str, Any]) -> Path:
     return folder
 
 
+@pytest.mark.performance
 def test_the_asset_is_small_and_opens_quickly() -> None:
     path = Path(str(resources.files("lunagpt") / "assets" / "enciclopedia" / ASSET))
     assert path.stat().st_size < 4_000_000
