@@ -74,8 +74,10 @@ class VectorRows:
         rows = np.ascontiguousarray(vectors, dtype="<f4")
         if rows.ndim != 2 or len(rows) != len(chunk_ids):
             raise StoreError(f"{len(chunk_ids)} trechos não combinam com vetores de forma {rows.shape}.")
+        counted_at = self._versions()
         known = self.count(model)
         with self._database.write("vectors") as connection:
+            unchanged = self._versions() == counted_at
             connection.execute(
                 "INSERT OR IGNORE INTO models(name, dimension) VALUES(?, ?)", (model, rows.shape[1])
             )
@@ -98,11 +100,10 @@ class VectorRows:
                 "SELECT sha256, ?, ? FROM chunks WHERE id = ?",
                 [(model_id, row.tobytes(), int(chunk)) for chunk, row in zip(chunk_ids, rows, strict=True)],
             )
-            versions = self._database.version("text"), self._database.version("vectors") + 1
-        with (
-            self._lock
-        ):  # a long job asks after each batch: counting a million rows each time would take over
-            self._counts[(model, *versions)] = known + added
+            text, before = self._versions()
+        if unchanged:  # a long job asks after each batch: counting a million rows each time would take over
+            with self._lock:
+                self._counts[(model, text, before + 1)] = known + added
 
     def clear(self, model: str) -> None:
         """Delete all vectors of a model."""
@@ -111,9 +112,12 @@ class VectorRows:
         with self._lock:
             self._done_up_to.pop(model, None)
 
+    def _versions(self) -> tuple[int, int]:
+        return self._database.version("text"), self._database.version("vectors")
+
     def _count(self, name: str, sql: str, parameters: tuple[str, ...]) -> int:
         """A count, looked up again only after a change."""
-        key = (name, self._database.version("text"), self._database.version("vectors"))
+        key = (name, *self._versions())
         with self._lock:
             known = self._counts.get(key)
         if known is None:
