@@ -83,7 +83,7 @@ def test_questions_and_answers_are_a_document_each() -> None:
     first, second = read_all(text, "csv")
     assert first.id == "pasta/dados.csv#3"
     assert first.title == "O que é, afinal?"
-    assert first.content == 'pergunta: O que é, afinal?\nresposta: Um "sistema"\nde diálogo.'
+    assert first.content == 'O que é, afinal?\nUm "sistema"\nde diálogo.'
     assert first.metadata == {
         "source": "pasta/dados.csv",
         "file": "pasta/dados.csv",

@@ -12,7 +12,7 @@ from typing import Any
 from lunagpt.data.documents import CONTENT_FIELDS, Document, find_field
 from lunagpt.data.loaders import problems
 from lunagpt.data.loaders.cleaning import clean_line, clean_text, tidy_lines
-from lunagpt.data.loaders.outline import NodeReader, label_text, plain_value, scalar_text, write_node
+from lunagpt.data.loaders.outline import NodeReader, plain_value, scalar_text, write_node
 from lunagpt.data.loaders.problems import FileProblem
 from lunagpt.data.loaders.reading import Reading
 from lunagpt.errors import DataError
@@ -98,7 +98,10 @@ def _row_document(number: int, row: Any, reading: Reading) -> Document:
 
 
 def _with_content(row: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
-    """The row with a ``content`` made of its columns; a question serves as title."""
+    """The row with a ``content`` made of its columns; a question serves as title.
+
+    A question and its answer stand without the names of their columns, so that the answer can be quoted.
+    """
     pair = _question_and_answer(row)
     if pair is None:
         builder = reading.builder()
@@ -106,7 +109,7 @@ def _with_content(row: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
         document = builder.document("", "", {})
         return {"id": row.get("id"), "title": document.title, "content": document.content}
     used = [pair[0], *(key for key in ("input", "contexto", "context") if scalar_text(row.get(key))), pair[1]]
-    lines = [f"{label_text(key)}: {scalar_text(row[key])}" for key in dict.fromkeys(used)]
+    lines = [scalar_text(row[key]) for key in dict.fromkeys(used)]
     rest = {key: value for key, value in row.items() if key not in used}
     return {"title": scalar_text(row[pair[0]]), **rest, "content": "\n".join(lines)}
 
