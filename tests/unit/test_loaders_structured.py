@@ -96,7 +96,7 @@ def test_questions_and_answers_are_a_document_each() -> None:
 
 def test_instructions_keep_their_input() -> None:
     row = {"instruction": "Some.", "input": "1 e 2", "output": "3"}
-    assert read(row, "jsonl").content == "instruction: Some.\ninput: 1 e 2\noutput: 3"
+    assert read(row, "jsonl").content == "Some.\n1 e 2\n3"
 
 
 def test_quotes_without_a_partner() -> None:
