@@ -140,10 +140,25 @@ class FactBase:
         return self.dates + years
 
 
+class Covered:
+    """Which characters of a text belong to a fact already; asking costs the span, however many facts there
+    are."""
+
+    def __init__(self, text: str) -> None:
+        self._taken = bytearray(len(text))
+
+    def take(self, start: int, end: int) -> None:
+        self._taken[start:end] = b"\1" * (end - start)
+
+    def is_free(self, start: int, end: int) -> bool:
+        return 1 not in self._taken[start:end]
+
+
 def find_dates(text: str) -> list[tuple[int, int, Date]]:
     """Dates with their offsets: "22 de abril de 1500", "22/04/1500", "1500-04-22", "abril de 1500", "às
     sextas"."""
     found = []
+    covered = Covered(text)
     for match in _DAY_MONTH_YEAR.finditer(text):
         month = _MONTHS[fold(match["month"])]
         day = int(match["day"]) if match["day"] else None
@@ -151,8 +166,10 @@ def find_dates(text: str) -> list[tuple[int, int, Date]]:
         if day is None and year is None and not match["month"][:1].islower():
             continue  # a name: Rua Maio, Julho de Castilhos
         found.append((match.start(), match.end(), Date(day, month, year)))
+        covered.take(*match.span())
     for match in _ISO_DATE.finditer(text):
         found.append((*match.span(), Date(int(match["day"]), int(match["month"]), int(match["year"]))))
+        covered.take(*match.span())
     for match in _NUMERIC_DATE.finditer(text):
         day, month = int(match["day"]), int(match["month"])
         if not (1 <= day <= 31 and 1 <= month <= 12) or (match["mark"] != "/" and not match["year"]):
@@ -160,7 +177,7 @@ def find_dates(text: str) -> list[tuple[int, int, Date]]:
         year = int(match["year"]) if match["year"] else None
         if year is not None and len(match["year"]) == 2:
             year += 2000 if year < 50 else 1900
-        if not any(start <= match.start() < end for start, end, _ in found):
+        if covered.is_free(match.start(), match.start() + 1):
             found.append((*match.span(), Date(day, month, year)))
     for match in _WEEKDAY.finditer(text):
         name = fold(next(group for group in match.groups() if group))
@@ -180,20 +197,20 @@ def find_times(text: str) -> list[tuple[int, int, tuple[int, int]]]:
 def find_facts(text: str) -> list[Fact]:
     """The facts that a text states, in order. Numbers inside dates and times are part of these."""
     facts = []
-    taken: list[tuple[int, int]] = []
+    covered = Covered(text)
     for start, end, date in find_dates(text):
         facts.append(Fact("date", text[start:end], start, end, date=date))
-        taken.append((start, end))
+        covered.take(start, end)
     for start, end, time in find_times(text):
-        if not _overlaps(start, end, taken):
+        if covered.is_free(start, end):
             facts.append(Fact("time", text[start:end], start, end, time=time))
-            taken.append((start, end))
+            covered.take(start, end)
     for number in find_numbers(text):
-        if not _overlaps(number.start, number.end, taken):
+        if covered.is_free(number.start, number.end):
             piece = text[number.start : number.end]
             facts.append(Fact("figure", piece, number.start, number.end, values=number.values))
-            taken.append((number.start, number.end))
-    facts += [fact for fact in find_names(text) if not _overlaps(fact.start, fact.end, taken)]
+            covered.take(number.start, number.end)
+    facts += [fact for fact in find_names(text) if covered.is_free(fact.start, fact.end)]
     return sorted(facts, key=lambda fact: fact.start)
 
 
@@ -246,9 +263,6 @@ def _continues(text: str, found: list[Word], place: int) -> bool:
 
 
 def _starts_sentence(text: str, start: int) -> bool:
-    before = text[:start].rstrip(" \t\"'“”‘’«»()[]–—-*•")
-    return not before or before[-1] in ".!?:;\n…"
-
-
-def _overlaps(start: int, end: int, taken: list[tuple[int, int]]) -> bool:
-    return any(start < other_end and other_start < end for other_start, other_end in taken)
+    while start and text[start - 1] in " \t\"'“”‘’«»()[]–—-*•":
+        start -= 1
+    return not start or text[start - 1] in ".!?:;\n…"
