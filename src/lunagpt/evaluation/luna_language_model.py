@@ -33,7 +33,7 @@ from lunagpt.evaluation.language_models import (
 from lunagpt.files import sha256_file
 from lunagpt.generation import SamplingParams, generate_batch
 from lunagpt.models.checkpoint import MANIFEST
-from lunagpt.models.decoding_state import DecodingState, LayerState
+from lunagpt.models.decoding_state import DecodingState
 
 if TYPE_CHECKING:
     from lunagpt.engines import Message
@@ -229,20 +229,7 @@ class LunaLanguageModel(PartialModel):
 
 def select_rows(state: DecodingState, rows: Tensor) -> DecodingState:
     """A copy of a state whose row r is row `rows[r]` of the given one: (B, …) -> (R, …)."""
-
-    def chosen(tensor: Tensor | None) -> Tensor | None:
-        return None if tensor is None else tensor.index_select(0, rows.to(tensor.device))
-
-    def filled(tensor: Tensor | None) -> Tensor | None:
-        return (
-            None if tensor is None else tensor[:, :, : state.length].index_select(0, rows.to(tensor.device))
-        )
-
-    layers = [
-        LayerState(filled(s.key), filled(s.value), chosen(s.convolution), chosen(s.recurrent))
-        for s in state.layers
-    ]
-    return DecodingState(layers, state.length, chosen(state.positions), chosen(state.mask))
+    return state.mapped(lambda tensor: tensor.index_select(0, rows.to(tensor.device)))
 
 
 def _batches(

@@ -3,10 +3,13 @@
 Letters: B batch, H heads, K head width, S slots of the attention cache, N state size, W convolution kernel.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
+
+_SLOTTED = {"key", "value"}  # caches that grow by a slot per token, with room to spare
 
 
 @dataclass
@@ -17,6 +20,14 @@ class LayerState:
     value: Tensor | None = None
     convolution: Tensor | None = None  # (B, W - 1, channels): last inputs of the causal convolution
     recurrent: Tensor | None = None  # (B, H, N, K), float32
+    emotion: Tensor | None = (
+        None  # (B, 9): summed emotion scores and number of tokens, see `EmotionalRouting`
+    )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is remembered so far, by name."""
+        entries = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: tensor for name, tensor in entries.items() if tensor is not None}
 
     def append_attention(self, key: Tensor, value: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Stores keys and values (B, KV heads, T, K) after `length` filled slots; returns the filled ones."""
@@ -59,27 +70,27 @@ class DecodingState:
     def empty(cls, num_layers: int) -> "DecodingState":
         return cls(layers=[LayerState() for _ in range(num_layers)])
 
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> "DecodingState":
+        """The state with `change` applied to each of its tensors, batch first; empty slots are left out."""
+
+        def changed(layer: LayerState) -> LayerState:
+            tensors = layer.tensors()
+            for name in _SLOTTED & tensors.keys():
+                tensors[name] = tensors[name][:, :, : self.length]
+            return LayerState(**{name: change(tensor) for name, tensor in tensors.items()})
+
+        positions = None if self.positions is None else change(self.positions)
+        mask = None if self.mask is None else change(self.mask)
+        return DecodingState([changed(layer) for layer in self.layers], self.length, positions, mask)
+
     def clone(self) -> "DecodingState":
         """An independent copy: the recurrent state cannot be rolled back, so a turn boundary is kept this
         way."""
-
-        def copy(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.clone()
-
-        def filled(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor[:, :, : self.length].clone()
-
-        layers = [
-            LayerState(filled(s.key), filled(s.value), copy(s.convolution), copy(s.recurrent))
-            for s in self.layers
-        ]
-        return DecodingState(layers, self.length, copy(self.positions), copy(self.mask))
+        return self.mapped(Tensor.clone)
 
     def num_bytes(self) -> int:
         """Bytes held by all tensors."""
-        tensors = [
-            t for s in self.layers for t in (s.key, s.value, s.convolution, s.recurrent) if t is not None
-        ]
+        tensors = [tensor for layer in self.layers for tensor in layer.tensors().values()]
         return sum(t.numel() * t.element_size() for t in tensors)
 
 
