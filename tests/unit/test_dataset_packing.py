@@ -130,6 +130,7 @@ def tokenized(lengths: list[int], dialogue: bool, mask: np.ndarray | None, learn
         dialogue=np.full(len(lengths), dialogue),
         group=np.zeros(len(lengths), dtype=np.int32),
         groups=("",),
+        traits=np.full((len(lengths), 3), -1, dtype=np.int8),
     )
 
 

@@ -28,7 +28,7 @@ def write_jsonl(path: Path, rows: list[Any]) -> Path:
 
 
 def examples(path: Path, **options: Any) -> list[Any]:
-    return [example for example, _ in read_examples(SourceSpec(path=str(path), **options))]
+    return [example for example, *_ in read_examples(SourceSpec(path=str(path), **options))]
 
 
 def turns(example: DialogueExample) -> list[tuple[str, str]]:
@@ -144,7 +144,7 @@ def test_broken_rows_are_reported_with_file_and_line_and_the_rest_is_read(
     path.write_bytes(b"\n".join(lines))
     report = ReadReport()
     with caplog.at_level(logging.WARNING):
-        found = [example for example, _ in read_examples(SourceSpec(path=str(path)), report=report)]
+        found = [example for example, *_ in read_examples(SourceSpec(path=str(path)), report=report)]
     assert found == [DialogueExample(tuple(DIALOGUE)), TextExample("bom")]
     assert (report.rows, report.examples, report.broken) == (11, 2, 9)
     assert [message.split(":")[0] for message in report.messages] == [

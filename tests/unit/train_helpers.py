@@ -42,7 +42,7 @@ class TinyModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def loss(
-        self, input_ids: Tensor, labels: Tensor, document_ids: Tensor | None = None
+        self, input_ids: Tensor, labels: Tensor, document_ids: Tensor | None = None, traits: Any = None
     ) -> tuple[Tensor, int]:
         x = self.embedding(input_ids)
         for layer in self.layers:

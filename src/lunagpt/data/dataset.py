@@ -13,6 +13,7 @@ from lunagpt.config.sections import DataSource
 from lunagpt.data.packing import pack_best_fit
 from lunagpt.data.sources import SourceSpec, parse_sources
 from lunagpt.data.token_cache import DataTokenizer, TokenizedSource, token_byte_lengths, tokenize_sources
+from lunagpt.data.traits import TRAITS, UNKNOWN
 from lunagpt.data.units import UnitOrder, cut_units
 from lunagpt.errors import DataError
 
@@ -32,13 +33,15 @@ class Batch(TypedDict):
 
     ``input_ids`` (B, T); ``labels`` (B, T), the token that follows each input, -100 where nothing is learned;
     ``document_ids`` (B, T), number of the document within its row (padding counts as one more document);
-    ``num_bytes``, UTF-8 bytes of the learned labels.
+    ``num_bytes``, UTF-8 bytes of the learned labels; ``traits``, for each name in `TRAITS` (B, T), the number
+    of the document's trait, -1 where its row says nothing.
     """
 
     input_ids: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     document_ids: npt.NDArray[np.int64]
     num_bytes: float
+    traits: dict[str, npt.NDArray[np.int64]]
 
 
 class RowWriter:
@@ -64,6 +67,7 @@ class RowWriter:
         input_ids = np.full(shape, self._pad, dtype=np.int64)
         labels = np.full(shape, IGNORED, dtype=np.int64)
         document_ids = np.zeros(shape, dtype=np.int64)
+        traits = np.full((len(TRAITS), *shape), UNKNOWN, dtype=np.int64)
         for number, row in enumerate(rows):
             end = 0
             for document, (index, start, slots) in enumerate(row):
@@ -74,6 +78,8 @@ class RowWriter:
                 if source.mask is not None and not source.learn_all:
                     labels[number, here][source.mask[start + 1 : start + slots + 1] == 0] = IGNORED
                 document_ids[number, here] = document
+                example = np.searchsorted(source.offsets, start, side="right") - 1
+                traits[:, number, here] = source.traits[example][:, None]
                 end += slots
             document_ids[number, end:] = len(row)
         return Batch(
@@ -81,6 +87,7 @@ class RowWriter:
             labels=labels,
             document_ids=document_ids,
             num_bytes=float(self._bytes[labels[labels != IGNORED]].sum()),
+            traits=dict(zip(TRAITS, traits, strict=True)),
         )
 
 

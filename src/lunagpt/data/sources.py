@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from lunagpt.config.sections import DataSource
 from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowError
 from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
+from lunagpt.data.traits import traits_of
 from lunagpt.errors import DataError
 
 
@@ -81,9 +82,10 @@ def source_files(spec: SourceSpec, root: str | Path | None = None) -> list[Path]
 
 def read_examples(
     spec: SourceSpec, root: str | Path | None = None, report: ReadReport | None = None
-) -> Iterator[tuple[Example, str]]:
-    """Yield ``(example, group)`` for every example of a source; `group` is the value of ``sample_by`` (or
-    "").
+) -> Iterator[tuple[Example, str, dict[str, int]]]:
+    """Yield ``(example, group, traits)`` for every example of a source.
+
+    `group` is the value of ``sample_by`` (or ""); for `traits` see `traits_of`.
 
     Broken rows are counted and reported, not raised.
 
@@ -116,8 +118,9 @@ def read_examples(
                 continue
             kept_of_group[group] = kept_of_group.get(group, 0) + 1
             report.examples += len(kept)
+            traits = traits_of(row)
             for example in kept:
-                yield example, group
+                yield example, group, traits
     report.close(spec.label)
 
 

@@ -2,7 +2,8 @@
 
 A cache folder holds flat files: ``tokens.bin`` (uint16, or uint32 for vocabularies above 65,536),
 ``mask.bin`` (uint8, 1 where a token belongs to an answer; only if the source has dialogues), ``offsets.npy``
-(int64, E + 1 ends), ``dialogue.npy`` (bool, E), ``group.npy`` (int32, E) and ``info.json``. Its name carries
+(int64, E + 1 ends), ``dialogue.npy`` (bool, E), ``group.npy`` (int32, E), ``traits.npy`` (int8, E × 3) and
+``info.json``. Its name carries
 a hash of everything the content depends on: the tokenizer, the files' bytes and the source's options.
 """
 
@@ -25,13 +26,14 @@ import platformdirs
 from lunagpt.data.examples import DialogueExample, Example
 from lunagpt.data.readers import ReadReport
 from lunagpt.data.sources import SourceSpec, read_examples, source_files
+from lunagpt.data.traits import TRAITS
 from lunagpt.errors import DataError
 from lunagpt.files import atomic_directory, sha256_file
 
 logger = logging.getLogger(__name__)
 
 # Raise it whenever the readers give other examples or the files another layout: old caches stay unused then.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _BATCH_EXAMPLES = 512
 
@@ -85,6 +87,7 @@ class TokenizedSource:
         dialogue: (E,) True for dialogues, which are never cut on the left.
         group: (E,) number of the example's ``sample_by`` value.
         groups: names of the groups.
+        traits: (E, traits) number of each trait of `TRAITS`, in its order.
     """
 
     name: str
@@ -96,6 +99,7 @@ class TokenizedSource:
     dialogue: npt.NDArray[np.bool_]
     group: npt.NDArray[np.int32]
     groups: tuple[str, ...]
+    traits: npt.NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -170,13 +174,13 @@ def _build(
 ) -> None:
     report = ReadReport()
     dtype = np.uint16 if tokenizer.vocab_size <= 1 << 16 else np.uint32
-    offsets, dialogue, group = array("q", [0]), array("b"), array("i")
+    offsets, dialogue, group, traits = array("q", [0]), array("b"), array("i"), array("b")
     groups: dict[str, int] = {}
     with atomic_directory(folder) as fresh:
         with open(fresh / "tokens.bin", "wb") as tokens, open(fresh / "mask.bin", "wb") as mask:
             examples = read_examples(spec, root, report)
             while batch := list(islice(examples, _BATCH_EXAMPLES)):
-                for (example, group_name), (ids, learned) in zip(
+                for (example, group_name, example_traits), (ids, learned) in zip(
                     batch, _encode(batch, tokenizer, spec.thinking), strict=True
                 ):
                     np.asarray(ids, dtype=dtype).tofile(tokens)
@@ -184,11 +188,13 @@ def _build(
                     offsets.append(offsets[-1] + len(ids))
                     dialogue.append(isinstance(example, DialogueExample))
                     group.append(groups.setdefault(group_name, len(groups)))
+                    traits.extend(example_traits[name] for name in TRAITS)
         if not any(dialogue):
             (fresh / "mask.bin").unlink()
         np.save(fresh / "offsets.npy", np.asarray(offsets, dtype=np.int64))
         np.save(fresh / "dialogue.npy", np.asarray(dialogue, dtype=np.bool_))
         np.save(fresh / "group.npy", np.asarray(group, dtype=np.int32))
+        np.save(fresh / "traits.npy", np.asarray(traits, dtype=np.int8).reshape(-1, len(TRAITS)))
         info = {
             "key": key,
             "dtype": np.dtype(dtype).name,
@@ -205,12 +211,12 @@ def _build(
 
 
 def _encode(
-    batch: list[tuple[Example, str]], tokenizer: DataTokenizer, thinking: bool
+    batch: list[tuple[Example, str, dict[str, int]]], tokenizer: DataTokenizer, thinking: bool
 ) -> Iterator[tuple[list[int], list[int] | None]]:
     """Ids of every example, in order, and the learned positions of dialogues (None: all are learned)."""
-    texts = [example.text for example, _ in batch if not isinstance(example, DialogueExample)]
+    texts = [example.text for example, *_ in batch if not isinstance(example, DialogueExample)]
     encoded = iter(tokenizer.encode_batch_content(texts) if texts else [])
-    for example, _ in batch:
+    for example, *_ in batch:
         if isinstance(example, DialogueExample):
             messages = [dict(message) for message in example.messages]
             yield tokenizer.encode_dialog_with_mask(messages, include_thinking=thinking)
@@ -239,6 +245,7 @@ def _open(spec: SourceSpec, folder: Path, key: str) -> TokenizedSource:
             dialogue=np.load(folder / "dialogue.npy"),
             group=np.load(folder / "group.npy"),
             groups=tuple(info["groups"]),
+            traits=np.load(folder / "traits.npy"),
         )
     except (OSError, ValueError, KeyError) as error:
         raise DataError(

@@ -18,6 +18,8 @@ from lunagpt.models.layers import FeedForward, RMSNorm
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.state_space_layer import StateSpaceLayer
 
+Traits = dict[str, Tensor]
+
 
 @dataclass
 class Context:
@@ -32,6 +34,8 @@ class Context:
         blocks: tiles of the attention mask worth computing, see `visible_blocks`, or None for the whole of
             it.
         losses: receives what layers want minimised beside the cross-entropy, or None.
+        traits: for each name in `lunagpt.data.traits.TRAITS`, (B, T) int64, the number of the trait of a
+            token's document, -1 where it is not known; or None.
     """
 
     rotary: tuple[Tensor, Tensor]
@@ -41,6 +45,7 @@ class Context:
     length: int = 0
     blocks: list[tuple[int, int, int]] | None = None
     losses: list[Tensor] | None = None
+    traits: Traits | None = None
 
 
 class HybridBlock(nn.Module):

@@ -22,7 +22,7 @@ from lunagpt.errors import ConfigError, GenerationError
 from lunagpt.models.attention import visible_blocks
 from lunagpt.models.cross_entropy import linear_cross_entropy
 from lunagpt.models.decoding_state import DecodingState, extend_mask
-from lunagpt.models.hybrid_block import Context, HybridBlock
+from lunagpt.models.hybrid_block import Context, HybridBlock, Traits
 from lunagpt.models.layers import Linear, RMSNorm, RotaryPositions
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.parameters import initialise
@@ -174,10 +174,12 @@ class LunaModel(nn.Module):
         state: DecodingState | None = None,
         document_ids: Tensor | None = None,
         losses: list[Tensor] | None = None,
+        traits: Traits | None = None,
     ) -> Tensor:
         """The final hidden states (B, T, D); arguments as in `forward`.
 
         Args:
+            traits: what is known of each token's document, see `Context`.
             losses: receives what layers want minimised beside the cross-entropy (scalars, nats summed over
                 tokens).
         """
@@ -198,6 +200,7 @@ class LunaModel(nn.Module):
             # fused kernels win on a GPU, skipping the empty part of the square wins on a CPU
             blocks=None if document_ids is None or input_ids.is_cuda else visible_blocks(document_ids),
             losses=losses,
+            traits=traits,
         )
         x = self.embedding(input_ids).to(self.compute_dtype)
         for i, layer in enumerate(self.layers):
@@ -230,7 +233,11 @@ class LunaModel(nn.Module):
         return LunaOutput(F.linear(hidden, self.output_weight.to(hidden.dtype)).float(), state)
 
     def loss(
-        self, input_ids: Tensor, labels: Tensor, document_ids: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        labels: Tensor,
+        document_ids: Tensor | None = None,
+        traits: Traits | None = None,
     ) -> tuple[Tensor, int]:
         """Sum of the cross-entropy in nats (scalar with gradient) and the number of labels counted.
 
@@ -238,9 +245,10 @@ class LunaModel(nn.Module):
 
         Args:
             labels: (B, T) int64, the token that follows each input, -100 where nothing is to be learned.
+            traits: as in `hidden_states`.
         """
         losses: list[Tensor] = []
-        hidden = self.hidden_states(input_ids, document_ids=document_ids, losses=losses)
+        hidden = self.hidden_states(input_ids, document_ids=document_ids, losses=losses, traits=traits)
         total, count = linear_cross_entropy(hidden, self.output_weight, labels)
         for loss in losses:
             # per target, as the cross-entropy: a dialogue's row has fewer targets than tokens

@@ -28,7 +28,8 @@ def as_batch(raw: Mapping[str, Any], device: torch.device) -> Batch:
     shifted here.
 
     Returns:
-        `input_ids`, `labels` (B, T) int64; `document_ids` (B, T) or None; `num_bytes` float or None.
+        `input_ids`, `labels` (B, T) int64; `document_ids` (B, T) or None; `num_bytes` float or None;
+        `traits` name → (B, T) int64, see `lunagpt.data.traits`, or None.
     """
     ids = _rows(raw["input_ids"])
     labels = _rows(raw["labels"]) if raw.get("labels") is not None else ids
@@ -39,11 +40,13 @@ def as_batch(raw: Mapping[str, Any], device: torch.device) -> Batch:
             mask = torch.nn.functional.pad(_rows(raw["attention_mask"])[:, 1:], (0, 1))
             labels = labels.masked_fill(mask == 0, IGNORED)
     num_bytes = raw.get("num_bytes")
+    traits = raw.get("traits")
     return {
         "input_ids": ids.to(device),
         "labels": labels.to(device),
         "document_ids": None if documents is None else _rows(documents).to(device),
         "num_bytes": None if num_bytes is None else float(num_bytes),
+        "traits": None if traits is None else {name: _rows(t).to(device) for name, t in traits.items()},
     }
 
 

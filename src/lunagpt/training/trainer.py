@@ -42,8 +42,8 @@ class Trainer:
     """Trains a model.
 
     Args:
-        model: has `loss(input_ids, labels, document_ids) -> (sum in nats, number of targets)`; if it has
-            `after_step() -> figures for the log`, that is called after each optimizer step.
+        model: has `loss(input_ids, labels, document_ids, traits) -> (sum in nats, number of targets)`; if it
+            has `after_step() -> figures for the log`, that is called after each optimizer step.
         config: a LunaConfig whose section `training` gives the settings; default is the model's own.
         optimizer: a torch optimizer, or the name of one as in the settings.
         scheduler: a torch learning-rate scheduler, advanced once per epoch; without one, the schedule of
@@ -95,7 +95,7 @@ class Trainer:
 
     def compute_loss(self, batch: Batch) -> tuple[Tensor, int]:
         """The summed loss of a batch in nats, with gradient, and the number of targets in it."""
-        return self.model.loss(batch["input_ids"], batch["labels"], batch["document_ids"])
+        return self.model.loss(batch["input_ids"], batch["labels"], batch["document_ids"], batch["traits"])
 
     # -- training --------------------------------------------------------------------------------------------
 
