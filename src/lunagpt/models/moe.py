@@ -37,7 +37,7 @@ class MoEBlock(nn.Module):
         expert_dropout: share of the experts' inner values dropped in training.
         load_balancing: True for "bias", False for "none", or a name: "bias" (no loss), "loss" (f·P).
         z_loss: weight of the router z-loss per token; 0 leaves it out.
-        backend: see `mix_experts`.
+        backend, activation: see `mix_experts`.
     """
 
     balance_bias: Tensor
@@ -53,6 +53,7 @@ class MoEBlock(nn.Module):
         *,
         z_loss: float = Z_LOSS,
         backend: Backend = "auto",
+        activation: str = "silu",
     ) -> None:
         super().__init__()
         self.input_dim = input_dim
@@ -65,6 +66,7 @@ class MoEBlock(nn.Module):
         )
         self.z_loss = z_loss
         self.backend: Backend = backend
+        self.activation = activation
         # experts stand below one another, so that each of the three is one matrix to save and to optimise
         self.gate_proj = Linear(input_dim, num_experts * self.hidden_dim)
         self.up_proj = Linear(input_dim, num_experts * self.hidden_dim)
@@ -104,6 +106,7 @@ class MoEBlock(nn.Module):
             self.down_proj.weight.to(x.dtype).view(self.num_experts, self.input_dim, self.hidden_dim),
             self.expert_dropout if self.training else 0.0,
             self.backend,
+            self.activation,
         )
         return mixed.view_as(x)
 
