@@ -178,8 +178,8 @@ def test_lightweight_is_smaller():
 
 
 def test_parts_that_do_not_exist_yet_are_refused():
-    with pytest.raises(ConfigError, match="use_hypernet"):
-        LunaModel.from_scratch(LunaConfig.preset("test").replaced(model={"use_hypernet": True}))
+    with pytest.raises(ConfigError, match="use_growing"):
+        LunaModel.from_scratch(LunaConfig.preset("test").replaced(model={"use_growing": True}))
 
 
 def test_encode_text_does_not_depend_on_its_batch(model):

@@ -41,6 +41,10 @@ MODEL_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingProxyT
     }
 )
 
+AdaptedMap = Literal[
+    "q_proj", "k_proj", "v_proj", "o_proj", "in_proj", "out_proj", "gate_proj", "up_proj", "down_proj"
+]
+
 
 class ModelConfig(Section):
     """Section `model`: a decoder whose layers run attention beside a Mamba-2 mixer, then a feed-forward.
@@ -84,6 +88,17 @@ class ModelConfig(Section):
         "bias", description="O que equilibra a carga: bias (sem perda), loss (perda f·P) ou none."
     )
     use_hypernet: bool = Field(False, description="Liga as hiper-redes.")
+    hypernet_rank: int = Field(4, ge=1, description="Posto das mudanças que a hiper-rede gera.")
+    hypernet_size: int = Field(64, ge=1, description="Largura interna da hiper-rede.")
+    hypernet_maps: list[AdaptedMap] = Field(
+        default=["o_proj", "out_proj", "gate_proj", "up_proj", "down_proj"],
+        min_length=1,
+        description="Mapas lineares que a hiper-rede muda em cada camada.",
+    )
+    hypernet_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Parte das condições que o treino esquece de propósito."
+    )
+    hypernet_domains: int = Field(8, ge=1, description="Quantos domínios a hiper-rede distingue.")
     use_growing: bool = Field(False, description="Liga o crescimento durante o treino.")
     answers_from_passages: bool = Field(
         False, description="Responde bem a partir de trechos; false faz a resposta ser extraída deles."
@@ -130,6 +145,11 @@ class ModelConfig(Section):
                 raise ValueError(
                     f"moe_layers fala da camada {beyond[0]}, mas elas vão de 0 a {self.num_layers - 1}"
                 )
+        if self.use_hypernet and not self.hypernet_shapes:
+            raise ValueError(
+                f"nenhum dos hypernet_maps ({', '.join(self.hypernet_maps)}) existe neste modelo; escolha "
+                "mapas das partes que estão ligadas"
+            )
         return self
 
     def has_experts(self, layer: int) -> bool:
@@ -142,6 +162,23 @@ class ModelConfig(Section):
     def expert_width(self) -> int:
         """Inner width of one expert."""
         return self.expert_size or max(1, self.intermediate_size // self.experts_per_token)
+
+    @property
+    def hypernet_shapes(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of each linear map that the hypernetwork changes, in a fixed order."""
+        width, inner = self.hidden_size, self.intermediate_size
+        heads, kv_heads = self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
+        convolved = self.ssm_inner_size + 2 * self.ssm_num_groups * self.state_size
+        shapes: dict[str, tuple[int, int]] = {}
+        if self.use_attention:
+            shapes |= {"q_proj": (width, heads), "k_proj": (width, kv_heads), "v_proj": (width, kv_heads)}
+            shapes |= {"o_proj": (heads, width)}
+        if self.use_state_space:
+            shapes |= {"in_proj": (width, self.ssm_inner_size + convolved + self.ssm_num_heads)}
+            shapes |= {"out_proj": (self.ssm_inner_size, width)}
+        if not all(self.has_experts(i) for i in range(self.num_layers)):
+            shapes |= {"gate_proj": (width, inner), "up_proj": (width, inner), "down_proj": (inner, width)}
+        return {name: shape for name, shape in shapes.items() if name in self.hypernet_maps}
 
     @property
     def ssm_head_dim(self) -> int:
@@ -170,7 +207,19 @@ def count_parameters(model: ModelConfig) -> int:
     experts = model.num_experts * (3 * width * model.expert_width + width)
     dense = 3 * width * model.intermediate_size
     feed_forward = expert_layers * experts + (model.num_layers - expert_layers) * dense
-    return tables + model.num_layers * layer + feed_forward + width
+    total = tables + model.num_layers * layer + feed_forward + width
+    return total + (_count_hypernet(model) if model.use_hypernet else 0)
+
+
+def _count_hypernet(model: ModelConfig) -> int:
+    """Values of `lunagpt.models.conditioning.ModelHyperNetwork`."""
+    width, size, shapes = model.hidden_size, model.hypernet_size, model.hypernet_shapes
+    encoders = size * (4 + model.hypernet_domains + width + 3) + width
+    network = 2 * size * (size + 2)  # two layers, each with a norm
+    per_layer = (size + 1) * model.num_layers
+    generators = size * model.hypernet_rank * sum(sum(shape) for shape in shapes.values())
+    detector = (width // 2) * (width + model.hypernet_domains)
+    return encoders + network + per_layer + size * len(shapes) + generators + detector
 
 
 def halve(model: ModelConfig) -> ModelConfig:

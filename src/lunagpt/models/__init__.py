@@ -2,12 +2,16 @@
 
 from lunagpt.models.checkpoint import verify_folder
 from lunagpt.models.decoding_state import DecodingState, LayerState
+from lunagpt.models.hypernet import DomainSpecificHyperAdapter, HyperAdapter, HyperNetwork
 from lunagpt.models.luna_model import LunaModel, LunaOutput
 from lunagpt.models.parameters import parameter_groups
 from lunagpt.models.state_space_layer import StateSpaceLayer
 
 __all__ = [
     "DecodingState",
+    "DomainSpecificHyperAdapter",
+    "HyperAdapter",
+    "HyperNetwork",
     "LayerState",
     "LunaModel",
     "LunaOutput",

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.layers import Linear, rotate
+from lunagpt.models.low_rank import UNCHANGED, Changes
 
 
 class Attention(nn.Module):
@@ -29,6 +30,7 @@ class Attention(nn.Module):
         state: LayerState | None = None,
         length: int = 0,
         blocks: list[tuple[int, int, int]] | None = None,
+        changes: Changes = UNCHANGED,
     ) -> Tensor:
         """
         Args:
@@ -37,12 +39,25 @@ class Attention(nn.Module):
             mask: (B or 1, 1, T, S) bool over the S = length + T visible slots; None means plainly causal with
                 nothing before x (or a single new token that sees everything).
             state: cache that receives the new keys and values. length: slots it holds so far.
+            changes: of the linear maps, see `lunagpt.models.low_rank`.
             blocks: tiles of the mask that hold all visible pairs, see `visible_blocks`; only without a state.
         """
         batch, time, _ = x.shape
-        query = self.q_proj(x).view(batch, time, self.num_heads, self.head_dim).transpose(1, 2)
-        key = self.k_proj(x).view(batch, time, self.num_kv_heads, self.head_dim).transpose(1, 2)
-        value = self.v_proj(x).view(batch, time, self.num_kv_heads, self.head_dim).transpose(1, 2)
+        query = (
+            self.q_proj(x, changes.get("q_proj"))
+            .view(batch, time, self.num_heads, self.head_dim)
+            .transpose(1, 2)
+        )
+        key = (
+            self.k_proj(x, changes.get("k_proj"))
+            .view(batch, time, self.num_kv_heads, self.head_dim)
+            .transpose(1, 2)
+        )
+        value = (
+            self.v_proj(x, changes.get("v_proj"))
+            .view(batch, time, self.num_kv_heads, self.head_dim)
+            .transpose(1, 2)
+        )
         query, key = rotate(query, rotary), rotate(key, rotary)
         if state is not None:
             key, value = state.append_attention(key, value, length)
@@ -58,7 +73,8 @@ class Attention(nn.Module):
             causal = mask is None and time > 1
             mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
         mixed = mixed.reshape(batch, self.num_heads, time, self.head_dim)
-        return self.o_proj(mixed.transpose(1, 2).reshape(batch, time, self.num_heads * self.head_dim))
+        mixed = mixed.transpose(1, 2).reshape(batch, time, self.num_heads * self.head_dim)
+        return self.o_proj(mixed, changes.get("o_proj"))
 
 
 BLOCK = 128  # rows of a tile: smaller ones make thin matrix products, larger ones cover more hidden pairs

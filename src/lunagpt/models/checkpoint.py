@@ -3,6 +3,7 @@
     model.safetensors                  embedding, attention, feed-forward, norms
     components/ssl/model.safetensors   state-space layers
     components/moe/model.safetensors   mixtures of experts, if there are any
+    components/hypernet/model.safetensors   hypernetwork, if there is one
     config/config.json                 the section `model` of LunaConfig
     tokenizer/                         tokenizer.json, special_tokens.json, vocab.json, merges.txt
     README.md                          model card (optional)
@@ -39,6 +40,7 @@ CORE_WEIGHTS = "model.safetensors"
 COMPONENT_WEIGHTS = {
     ".state_space.": "components/ssl/model.safetensors",
     ".moe.": "components/moe/model.safetensors",
+    "hypernet.": "components/hypernet/model.safetensors",
 }
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from lunagpt.models.low_rank import Adapters
+
 _SLOTTED = {"key", "value"}  # caches that grow by a slot per token, with room to spare
 
 
@@ -59,16 +61,18 @@ class DecodingState:
         length: filled slots of the attention caches (padding included).
         positions: (B,) real tokens read so far, i.e. the position of the next token; None at the start.
         mask: (B, length) bool of the slots that hold real tokens; None when there is no padding.
+        adapters: what the conversation's condition changes in the model; None if it has none.
     """
 
     layers: list[LayerState]
     length: int = 0
     positions: Tensor | None = None
     mask: Tensor | None = None
+    adapters: Adapters | None = None
 
     @classmethod
-    def empty(cls, num_layers: int) -> "DecodingState":
-        return cls(layers=[LayerState() for _ in range(num_layers)])
+    def empty(cls, num_layers: int, adapters: Adapters | None = None) -> "DecodingState":
+        return cls(layers=[LayerState() for _ in range(num_layers)], adapters=adapters)
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> "DecodingState":
         """The state with `change` applied to each of its tensors, batch first; empty slots are left out."""
@@ -81,7 +85,9 @@ class DecodingState:
 
         positions = None if self.positions is None else change(self.positions)
         mask = None if self.mask is None else change(self.mask)
-        return DecodingState([changed(layer) for layer in self.layers], self.length, positions, mask)
+        adapters = None if self.adapters is None else self.adapters.mapped(change)
+        layers = [changed(layer) for layer in self.layers]
+        return DecodingState(layers, self.length, positions, mask, adapters)
 
     def clone(self) -> "DecodingState":
         """An independent copy: the recurrent state cannot be rolled back, so a turn boundary is kept this

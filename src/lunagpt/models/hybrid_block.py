@@ -15,6 +15,7 @@ from lunagpt.config import ModelConfig
 from lunagpt.models.attention import Attention
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.layers import FeedForward, RMSNorm
+from lunagpt.models.low_rank import UNCHANGED, Changes
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.state_space_layer import StateSpaceLayer
 
@@ -93,17 +94,21 @@ class HybridBlock(nn.Module):
         else:
             self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
 
-    def forward(self, x: Tensor, context: Context, state: LayerState | None = None) -> Tensor:
-        """x (B, T, D); `state` is brought up to date in place."""
+    def forward(
+        self, x: Tensor, context: Context, state: LayerState | None = None, changes: Changes = UNCHANGED
+    ) -> Tensor:
+        """x (B, T, D); `state` is brought up to date in place; `changes`: what a hypernetwork adds to the
+        linear maps.
+        """
         normed = self.input_norm(x)
         if self.attention is not None:
             x = x + self.attention(
-                normed, context.rotary, context.attention_mask, state, context.length, context.blocks
+                normed, context.rotary, context.attention_mask, state, context.length, context.blocks, changes
             )
         if self.state_space is not None:
-            x = x + self.state_space.mix(normed, state, context.mask, context.starts)
+            x = x + self.state_space.mix(normed, state, context.mask, context.starts, changes=changes)
         normed = self.feed_forward_norm(x)
         if self.moe is not None:
             return x + self.moe(normed, context.losses)
         assert self.feed_forward is not None
-        return x + self.feed_forward(normed)
+        return x + self.feed_forward(normed, changes)

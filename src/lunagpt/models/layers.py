@@ -4,9 +4,13 @@ One dtype rule: parameters are stored in float32; `Linear` casts its weight to t
 compute dtype of the model is decided once, where the embedding is read.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lunagpt.models.low_rank import UNCHANGED, Changes
 
 
 class Linear(nn.Module):
@@ -19,8 +23,10 @@ class Linear(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight.to(x.dtype))
+    def forward(self, x: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """(…, in) -> (…, out); `change`: what a hypernetwork adds, see `lunagpt.models.low_rank`."""
+        y = F.linear(x, self.weight.to(x.dtype))
+        return y if change is None else y + change(x)
 
 
 class RMSNorm(nn.Module):
@@ -46,8 +52,10 @@ class FeedForward(nn.Module):
         self.up_proj = Linear(hidden_size, intermediate_size)
         self.down_proj = Linear(intermediate_size, hidden_size)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+    def forward(self, x: Tensor, changes: Changes = UNCHANGED) -> Tensor:
+        gate = self.gate_proj(x, changes.get("gate_proj"))
+        up = self.up_proj(x, changes.get("up_proj"))
+        return self.down_proj(F.silu(gate) * up, changes.get("down_proj"))
 
 
 class RotaryPositions(nn.Module):

@@ -7,7 +7,7 @@ a token embedding and a head that shares its weights. With the default settings 
 Letters: B batch, T time, D model width, V vocabulary, S slots of the attention cache.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lunagpt.conditions import Condition, DomainLike, StyleLike
 from lunagpt.config import LunaConfig
 from lunagpt.errors import ConfigError, GenerationError
 from lunagpt.models.attention import visible_blocks
+from lunagpt.models.conditioned import adapters_of, adapters_of_rows, detect_domain, merged
+from lunagpt.models.conditioning import ModelHyperNetwork, Rows
 from lunagpt.models.cross_entropy import linear_cross_entropy
 from lunagpt.models.decoding_state import DecodingState, extend_mask
 from lunagpt.models.hybrid_block import Context, HybridBlock, Traits
 from lunagpt.models.layers import Linear, RMSNorm, RotaryPositions
+from lunagpt.models.low_rank import UNCHANGED, Adapters
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.parameters import initialise
 
@@ -65,6 +69,7 @@ class LunaModel(nn.Module):
         self.final_norm = RMSNorm(model.hidden_size, model.norm_eps)
         self.lm_head = None if model.tie_embeddings else Linear(model.hidden_size, model.vocab_size)
         self.rotary = RotaryPositions(model.head_dim, model.rope_theta)
+        self.hypernet = ModelHyperNetwork(model) if model.use_hypernet else None
         if not table.is_meta:  # loading builds on the meta device and brings its own weights
             initialise(self, model.hidden_size)
 
@@ -163,9 +168,29 @@ class LunaModel(nn.Module):
 
     # -- computing -----------------------------------------------------------------------------------------
 
-    def new_state(self) -> DecodingState:
-        """An empty state: pass it to `forward` to have it filled, pass it on to continue."""
-        return DecodingState.empty(len(self.layers))
+    def new_state(self, condition: Condition | Sequence[Condition | None] | None = None) -> DecodingState:
+        """An empty state: pass it to `forward` to have it filled, pass it on to continue.
+
+        Args:
+            condition: style, domain and system prompt of the conversation, or of each row of a batch; needs a
+                hypernetwork. See `lunagpt.models.conditioned`.
+        """
+        return DecodingState.empty(len(self.layers), adapters_of(self, condition))
+
+    def conditioned(
+        self,
+        style: StyleLike | None = None,
+        domain: DomainLike | None = None,
+        system_prompt: str | None = None,
+    ) -> "LunaModel":
+        """A model that always speaks under a condition, at no cost while decoding: its own changed weights,
+        all others shared with this one, which stays as it is. Arguments as in `Condition.of`.
+        """
+        return merged(self, Condition.of(style, domain, system_prompt))
+
+    def detect_domain(self, text: str) -> dict[str, float]:
+        """How likely each domain is for a question; see `lunagpt.models.conditioned.detect_domain`."""
+        return detect_domain(self, text)
 
     def hidden_states(
         self,
@@ -175,10 +200,12 @@ class LunaModel(nn.Module):
         document_ids: Tensor | None = None,
         losses: list[Tensor] | None = None,
         traits: Traits | None = None,
+        adapters: Adapters | None = None,
     ) -> Tensor:
         """The final hidden states (B, T, D); arguments as in `forward`.
 
         Args:
+            adapters: changes of the linear maps; default are those of the state.
             traits: what is known of each token's document, see `Context`.
             losses: receives what layers want minimised beside the cross-entropy (scalars, nats summed over
                 tokens).
@@ -203,8 +230,12 @@ class LunaModel(nn.Module):
             traits=traits,
         )
         x = self.embedding(input_ids).to(self.compute_dtype)
+        adapters = adapters or (None if state is None else state.adapters)
+        changes = [] if adapters is None else adapters.of_tokens(batch, time)
         for i, layer in enumerate(self.layers):
-            x = layer(x, context, None if state is None else state.layers[i])
+            x = layer(
+                x, context, None if state is None else state.layers[i], changes[i] if changes else UNCHANGED
+            )
         if state is not None:
             state.length += time
             state.mask = mask
@@ -248,7 +279,10 @@ class LunaModel(nn.Module):
             traits: as in `hidden_states`.
         """
         losses: list[Tensor] = []
-        hidden = self.hidden_states(input_ids, document_ids=document_ids, losses=losses, traits=traits)
+        adapters = adapters_of_rows(self, Rows(input_ids, labels, document_ids, traits or {}), losses)
+        hidden = self.hidden_states(
+            input_ids, document_ids=document_ids, losses=losses, traits=traits, adapters=adapters
+        )
         total, count = linear_cross_entropy(hidden, self.output_weight, labels)
         for loss in losses:
             # per target, as the cross-entropy: a dialogue's row has fewer targets than tokens
@@ -360,7 +394,7 @@ def _attention_mask(
 
 def _refuse_missing_parts(config: LunaConfig) -> None:
     model = config.model
-    for switch in ("use_hypernet", "use_growing"):
+    for switch in ("use_growing",):
         if model.get(switch):
             raise ConfigError(
                 f"model.{switch} está ligado, mas esta versão do LunaGPT ainda não tem esse componente. "

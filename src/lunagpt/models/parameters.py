@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from lunagpt.errors import ConfigError
 from lunagpt.models.layers import Linear
 
 Named = list[tuple[str, nn.Parameter]]
@@ -31,6 +32,22 @@ def parameter_groups(model: nn.Module) -> dict[str, Named]:
     return groups
 
 
+def train_only(model: nn.Module, *prefixes: str) -> None:
+    """Freezes every parameter whose name begins with none of the prefixes ("hypernet.", "layers.3.", …) and
+    lets the others be trained; without prefixes all can be.
+
+    Raises:
+        ConfigError: no parameter has such a name.
+    """
+    chosen = {name: not prefixes or name.startswith(prefixes) for name, _ in model.named_parameters()}
+    if not any(chosen.values()):
+        raise ConfigError(
+            f"Nada a treinar: o modelo não tem parâmetros que comecem com {', '.join(prefixes)}."
+        )
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(chosen[name])
+
+
 def stacked_rows(model: nn.Module) -> dict[Tensor, list[slice]]:
     """Matrices that are several standing below one another (experts), and the rows of each."""
     from lunagpt.models.moe import MoEBlock
@@ -50,18 +67,25 @@ def initialise(model: nn.Module, hidden_size: int) -> None:
 
     Linear maps that read the residual stream: normal with std 1 / sqrt(D). Maps that write to it (o_proj,
     out_proj, down_proj): zero, so that every layer starts as the identity (nanochat, modded-nanogpt).
-    Embedding and head: normal with std 0.02, which puts the first logits near uniform. State-space constants
-    and the experts' router: see `StateSpaceLayer`, `MoEBlock`.
+    Embedding and head: normal with std 0.02, which puts the first logits near uniform. State-space constants,
+    the experts' router and the hypernetwork: see `StateSpaceLayer`, `MoEBlock`, `ModelHyperNetwork`. The
+    hypernetwork comes last: the other weights of a seed are the same with and without it.
     """
+    from lunagpt.models.conditioning import ModelHyperNetwork
     from lunagpt.models.state_space_layer import StateSpaceLayer
 
     for module in model.modules():
         if isinstance(module, StateSpaceLayer):
             module.reset_parameters("normal", 1.0 / math.sqrt(hidden_size))
     for name, parameter in parameter_groups(model)["matrix"]:
+        if name.startswith("hypernet."):
+            continue
         if name.endswith(("o_proj.weight", "out_proj.weight", "down_proj.weight")):
             parameter.zero_()
         else:
             parameter.normal_(std=1.0 / math.sqrt(hidden_size))
     for _, parameter in parameter_groups(model)["embedding"]:
         parameter.normal_(std=0.02)
+    for module in model.modules():
+        if isinstance(module, ModelHyperNetwork):
+            module.reset_parameters()

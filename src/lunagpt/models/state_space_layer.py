@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.layers import Linear
+from lunagpt.models.low_rank import UNCHANGED, Changes
 from lunagpt.models.scan import scan_chunked, scan_sequential, scan_step
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -106,6 +107,7 @@ class StateSpaceLayer(nn.Module):
         mask: Tensor | None = None,
         starts: Tensor | None = None,
         sequential: bool = False,
+        changes: Changes = UNCHANGED,
     ) -> Tensor:
         """The layer with an explicit state.
 
@@ -114,6 +116,7 @@ class StateSpaceLayer(nn.Module):
             state: memory of the tokens before x; brought up to date in place.
             mask: (B, T) bool, False at padding, which must stand on the left.
             starts: (B, T) bool, True where a packed document starts.
+            changes: of the linear maps, see `lunagpt.models.low_rank`.
             sequential: use the reference evaluation of the recurrence.
         """
         batch, time, _ = x.shape
@@ -123,8 +126,12 @@ class StateSpaceLayer(nn.Module):
         wide = (
             self.inner_size + self.conv_size
         )  # dt apart: it stays float32, and the large product keeps a round width
-        gate, mixed = F.linear(x, weight[:wide]).split((self.inner_size, self.conv_size), dim=-1)
-        dt = F.softplus(F.linear(x, weight[wide:]).float() + self.dt_bias)
+        projected, dt = F.linear(x, weight[:wide]), F.linear(x, weight[wide:])
+        if "in_proj" in changes:
+            change = changes["in_proj"](x)
+            projected, dt = projected + change[..., :wide], dt + change[..., wide:]
+        gate, mixed = projected.split((self.inner_size, self.conv_size), dim=-1)
+        dt = F.softplus(dt.float() + self.dt_bias)
         mixed = F.silu(self._convolve(mixed, state, starts))
         if mask is not None:
             mixed = mixed * mask[..., None]  # the bias of the convolution must not enter through padding
@@ -143,7 +150,8 @@ class StateSpaceLayer(nn.Module):
             y, carried = scan_chunked(u, dt, A, B, C, self.D, carried, starts, self.chunk_size)
         if state is not None:
             state.recurrent = carried
-        return self.out_proj(y.reshape(batch, time, self.inner_size) * self.activation(gate))
+        y = y.reshape(batch, time, self.inner_size) * self.activation(gate)
+        return self.out_proj(y, changes.get("out_proj"))
 
     def _convolve(self, x: Tensor, state: LayerState | None, starts: Tensor | None) -> Tensor:
         """Causal depthwise convolution over time, (B, T, channels), as a sum of W shifted copies."""

@@ -74,10 +74,13 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:
 
     Args:
         model: its matrices go to Muon (each expert on its own), embeddings and small parameters to AdamW;
-            norms, biases and the state-space dynamics are never decayed.
+            norms, biases and the state-space dynamics are never decayed; frozen parameters are left out.
         settings: rates, decay and momenta.
     """
-    groups = parameter_groups(model)
+    groups = {
+        kind: [(name, param) for name, param in members if param.requires_grad]
+        for kind, members in parameter_groups(model).items()
+    }
     device = next(model.parameters()).device
     decay = {"matrix": settings.weight_decay, "embedding": settings.embedding_weight_decay, "no_decay": 0.0}
     in_adam = [
