@@ -40,6 +40,8 @@ def root(
     knowledge_base: options.KnowledgeBaseOption = None,
     disable_rag: options.DisableRagOption = False,
     no_enciclopedia: options.NoEncyclopediaOption = False,
+    show_thinking: options.ShowThinkingOption = False,
+    max_thinking_tokens: options.MaxThinkingTokensOption = None,
     version: Annotated[bool, typer.Option("--version", help=texts.VERSION)] = False,
 ) -> int:
     from lunagpt.commands.chat import run_chat
@@ -76,6 +78,8 @@ def root(
         knowledge_base,
         lookup=not disable_rag,
         encyclopedia=not no_enciclopedia,
+        show_thinking=show_thinking,
+        max_thinking_tokens=max_thinking_tokens,
     )
     return run_chat(settings, query, input_file, output_file)
 
@@ -96,6 +100,8 @@ def chat(
     knowledge_base: options.KnowledgeBaseOption = None,
     disable_rag: options.DisableRagOption = False,
     no_enciclopedia: options.NoEncyclopediaOption = False,
+    show_thinking: options.ShowThinkingOption = False,
+    max_thinking_tokens: options.MaxThinkingTokensOption = None,
 ) -> int:
     from lunagpt.commands.chat import run_chat
 
@@ -112,6 +118,8 @@ def chat(
         knowledge_base,
         lookup=not disable_rag,
         encyclopedia=not no_enciclopedia,
+        show_thinking=show_thinking,
+        max_thinking_tokens=max_thinking_tokens,
     )
     return run_chat(settings, " ".join(question) if question else None)
 
@@ -136,11 +144,19 @@ def ask(
     json: options.AskJsonOption = False,
     config: options.ConfigOption = None,
     model: options.ModelOption = None,
+    show_thinking: options.ShowThinkingOption = False,
     verbose: options.VerboseOption = False,
 ) -> int:
     from lunagpt.commands.ask import run_ask
 
-    settings = ChatSettings(config, model, temperature=0.0, verbose=verbose, knowledge_base=rag)
+    settings = ChatSettings(
+        config,
+        model,
+        temperature=0.0,
+        verbose=verbose,
+        knowledge_base=rag,
+        show_thinking=show_thinking,
+    )
     return run_ask(" ".join(question), settings, as_json=json)
 
 

@@ -27,7 +27,7 @@ KEYS = [(section, key) for section, kind in SECTIONS.items() for key in kind.mod
 
 def test_has_the_sections_of_the_specification() -> None:
     names = "model, tokenizer, hardware, rag, proactive, personas, feedback, training, curriculum, data"
-    assert ", ".join(SECTIONS) == names
+    assert set(names.split(", ")) <= set(SECTIONS)
 
 
 @pytest.mark.parametrize(

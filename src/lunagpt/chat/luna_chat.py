@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lunagpt.chat import stages
+from lunagpt.chat.abilities import decides_to_think, reads_passages
+from lunagpt.chat.messages import checked_message
 from lunagpt.chat.report import ChatReport
 from lunagpt.chat.search import Augmenter, Retriever, Source
 from lunagpt.chat.stages import Turn
-from lunagpt.engines import Engine, LunaEngine, Message
-from lunagpt.errors import GenerationError, StoreError
-from lunagpt.generation import SamplingParams
+from lunagpt.engines import AnswerStream, Engine, LunaEngine, Message
+from lunagpt.errors import StoreError
+from lunagpt.generation import SamplingParams, Thought
 
 if TYPE_CHECKING:
     from lunagpt.config import LunaConfig
     from lunagpt.models import LunaModel
 
-_ROLES = ("system", "user", "assistant")
 _DOCUMENTS = "nos seus documentos"
 _OWN_SEARCH = "na sua busca"
 
@@ -33,6 +34,9 @@ class LunaChat:
         engine: who answers.
         params: how answers are chosen; may be replaced at any time.
         report: facts about the last answer, with the passages it leans on.
+        show_thinking: whether whoever shows the answers also shows the thinking before them. It then comes
+            from every model: from one that was trained to decide when it does, from any other always. If not,
+            `params.thinking` says whether the model thinks.
         model_reads_passages: whether the model writes the answers that lean on documents (each sentence is
             checked before it is shown); if not, they are quotations.
     """
@@ -46,6 +50,7 @@ class LunaChat:
         system_prompt: str | None = None,
         params: SamplingParams | None = None,
         encyclopedia: bool = False,
+        show_thinking: bool | None = None,
     ) -> None:
         """
         Args:
@@ -54,16 +59,21 @@ class LunaChat:
             config: the user's settings. With `rag.knowledge_base_path` and no `rag_system`, that base is
                 used.
             system_prompt: instructions that stand before the conversation.
-            params: how answers are chosen; None takes the defaults of `SamplingParams`.
+            params: how answers are chosen; None takes the defaults of `SamplingParams`, with the thinking as
+                the settings have it.
             encyclopedia: look up in the built-in encyclopaedia too, after the documents.
+            show_thinking: see `show_thinking` above; None takes it from the settings.
 
         Raises:
             StoreError: the base of the settings, or the encyclopaedia, cannot be opened.
         """
         self.engine: Engine = model if isinstance(model, Engine) else LunaEngine(model, config=config)
-        self.params = params or SamplingParams()
+        self.params = params or _params(config)
+        if show_thinking is None:
+            show_thinking = config is not None and config.thinking.show
+        self.show_thinking = show_thinking
         self.report = ChatReport()
-        self.model_reads_passages = _reads_passages(self.engine)
+        self.model_reads_passages = reads_passages(self.engine)
         self._config = config
         self._rag = rag_system
         self._rag_enabled = rag_system is not None and (config is None or config.rag.enabled)
@@ -79,12 +89,13 @@ class LunaChat:
         if encyclopedia:
             self.enable_encyclopedia()
         self._system_prompt = _cleaned(system_prompt)
-        self._initial = (self._system_prompt, self.params)
+        self._initial = (self._system_prompt, self.params, self.show_thinking)
         self._history: list[Message] = []
 
     @property
     def history(self) -> list[dict[str, str]]:
-        """The messages so far (a copy), oldest first, without the system prompt."""
+        """The messages so far (a copy), oldest first, without the system prompt. What the model thought
+        before an answer stands apart from it, in "thinking" beside "content"."""
         return [dict(message) for message in self._history]
 
     @property
@@ -169,7 +180,7 @@ class LunaChat:
     def reset(self) -> None:
         """Forgets the conversation and takes the settings back to those of the start."""
         self.clear()
-        self._system_prompt, self.params = self._initial
+        self._system_prompt, self.params, self.show_thinking = self._initial
 
     @overload
     def send_message(
@@ -178,10 +189,10 @@ class LunaChat:
     @overload
     def send_message(
         self, message: str, *, stream: Literal[True], cancel: threading.Event | None = ...
-    ) -> Iterator[str]: ...
+    ) -> AnswerStream: ...
     def send_message(
         self, message: str, *, stream: bool = False, cancel: threading.Event | None = None
-    ) -> str | Iterator[str]:
+    ) -> str | AnswerStream:
         """Sends a message and remembers it with its answer.
 
         Args:
@@ -192,7 +203,8 @@ class LunaChat:
             cancel: when set, the answer stops where it is.
 
         Returns:
-            The answer, or an iterator over its pieces.
+            The answer, or an iterator over its pieces; `AnswerStream.thoughts`, read before them, gives those
+            of the thinking.
 
         Raises:
             GenerationError: the message is empty or cannot be answered (with `stream`, while iterating).
@@ -261,7 +273,7 @@ class LunaChat:
         *,
         stream: Literal[True],
         cancel: threading.Event | None = ...,
-    ) -> Iterator[str]: ...
+    ) -> AnswerStream: ...
     def send_message_with_history(
         self,
         message: str,
@@ -269,21 +281,21 @@ class LunaChat:
         *,
         stream: bool = False,
         cancel: threading.Event | None = None,
-    ) -> str | Iterator[str]:
+    ) -> str | AnswerStream:
         """Answers a message within a conversation that the caller keeps; `history` is neither read nor
         changed.
 
         Args:
             message: what the user says.
             messages: the conversation, oldest first: ``{"role": ..., "content": ...}`` with role system, user
-                or assistant. May already end with `message`. A system message in it replaces the chat's own
-                prompt.
+                or assistant; of an assistant also "thinking", as in `history`. May already end with
+                `message`. A system message in it replaces the chat's own prompt.
             stream, cancel: as for `send_message`.
 
         Raises:
             GenerationError: as for `send_message`, or a message of the list has another form.
         """
-        checked = [_checked(entry) for entry in messages]
+        checked = [checked_message(entry) for entry in messages]
         if checked and checked[-1] == {"role": "user", "content": message}:
             checked.pop()
         system = "\n\n".join(entry["content"] for entry in checked if entry["role"] == "system")
@@ -308,21 +320,27 @@ class LunaChat:
             list(history),
             system_prompt,
             self.engine,
-            self.params,
+            self._turn_params(),
             cancel,
             tuple(sources),
             self.model_reads_passages,
         )
 
-    def _deliver(self, turn: Turn, *, stream: bool, remember: bool) -> str | Iterator[str]:
+    def _turn_params(self) -> SamplingParams:
+        """`params`, with the thinking that showing it asks for."""
+        if not self.show_thinking or self.params.thinking == "on":
+            return self.params
+        return replace(self.params, thinking="auto" if decides_to_think(self.engine) else "on")
+
+    def _deliver(self, turn: Turn, *, stream: bool, remember: bool) -> str | AnswerStream:
         pieces = self._converse(turn, remember)
         if stream:
-            return pieces
+            return AnswerStream(pieces, turn.report)
         for _ in pieces:
             pass
         return turn.answer
 
-    def _converse(self, turn: Turn, remember: bool) -> Iterator[str]:
+    def _converse(self, turn: Turn, remember: bool) -> Iterator[str | Thought]:
         try:
             yield from stages.run(turn)
         except GeneratorExit:
@@ -333,37 +351,22 @@ class LunaChat:
     def _finish(self, turn: Turn, remember: bool) -> None:
         self.report = turn.report
         if remember and turn.answer:
-            self._history += [
-                {"role": "user", "content": turn.message},
-                {"role": "assistant", "content": turn.answer},
-            ]
+            answer = {"role": "assistant", "content": turn.answer}
+            if turn.thinking:
+                answer["thinking"] = turn.thinking
+            self._history += [{"role": "user", "content": turn.message}, answer]
 
 
 def _cleaned(system_prompt: str | None) -> str | None:
     return (system_prompt or "").strip() or None
 
 
-def _checked(message: Message) -> dict[str, str]:
-    """The role and content of a message.
-
-    Raises:
-        GenerationError: one of them is missing or of the wrong kind.
-    """
-    role, content = message.get("role"), message.get("content")
-    if role not in _ROLES or not isinstance(content, str):
-        raise GenerationError(
-            f"Uma mensagem do histórico não serve: {dict(message)!r}. "
-            'Cada uma precisa de "role" (system, user ou assistant) e de "content" com o texto.'
-        )
-    return {"role": role, "content": content}
-
-
-def _reads_passages(engine: Engine) -> bool:
-    """Whether an engine answers well from passages: its model's configuration says so for a Luna; another
-    engine may say so itself, and else it is assumed."""
-    if isinstance(engine, LunaEngine):
-        return engine.model.config.model.answers_from_passages
-    return bool(getattr(engine, "answers_from_passages", True))
+def _params(config: LunaConfig | None) -> SamplingParams:
+    """The defaults, with what the settings say about thinking."""
+    if config is None:
+        return SamplingParams()
+    thinking = config.thinking
+    return SamplingParams(thinking=thinking.mode, max_thinking_tokens=thinking.max_thinking_tokens)
 
 
 def _open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriever:

@@ -10,6 +10,9 @@ after it has been checked against them (`grounding.gate`); one that fails its fi
 and `verify` puts a quotation or an honest refusal in its place. A model that cannot answer from passages
 (see `Turn.model_reads_passages`) is not even asked: the quotation comes at once. Without passages the answer
 streams token by token.
+
+What the model thinks before it answers is handed on as `Thought`s in front of the answer. No check reads it,
+nothing is quoted from it, and it is remembered beside the answer it led to, never as one.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from lunagpt.chat.search import Source
 from lunagpt.data.grounding_format import format_evidence
 from lunagpt.engines import AnswerStream, Engine, Message
 from lunagpt.errors import GenerationError
-from lunagpt.generation import SamplingParams
+from lunagpt.generation import SamplingParams, Thought
 
 logger = logging.getLogger("lunagpt.chat")
 
@@ -75,6 +78,7 @@ class Turn:
         quotation: the sentence of the passages that answers, if one does (set by `retrieve`).
         prompt: what the engine reads (set by `generate`).
         stream: the answer under way (set by `generate`).
+        thinking: what the model thought before it, "" if nothing or if another answer took its place.
         answer: the text so far, in the end the whole answer.
         report: facts about the answer.
     """
@@ -97,6 +101,7 @@ class Turn:
     prompt: list[Message] = field(default_factory=list)
     stream: AnswerStream | None = None
     gate: Gate | None = None
+    thinking: str = ""
     answer: str = ""
     report: ChatReport = field(default_factory=ChatReport)
 
@@ -206,6 +211,8 @@ def verify(turn: Turn) -> Turn:
         logger.debug("[verificar] posta de lado: %s", "; ".join(problem.text for problem in gate.problems))
     if turn.report.finish_reason == "cancelled":
         return turn
+    if not turn.answer:  # the one given below is not what the model thought of
+        turn.thinking = ""
     if turn.reply is not None:
         turn.answer = turn.reply
     elif turn.answer:
@@ -230,10 +237,10 @@ def verify(turn: Turn) -> Turn:
 LINE: tuple[Stage, ...] = (preprocess, analyse, retrieve, generate, verify)
 
 
-def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str]:
-    """Takes a turn through the line and yields the answer as it comes.
+def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str | Thought]:
+    """Takes a turn through the line and yields the thinking, if any, and the answer as they come.
 
-    `turn` is brought up to date all along, so that after a stop its `answer` holds what was said. The pieces
+    `turn` is brought up to date all along, so that after a stop its `answer` holds what was said. The strings
     joined are the final answer.
 
     Raises:
@@ -329,27 +336,35 @@ def _evidence(passage: Mapping[str, Any]) -> dict[str, str]:
     return {"title": "" if repeated else as_evidence(title), "content": as_evidence(content)}
 
 
-def _listen(turn: Turn) -> Iterator[str]:
+def _listen(turn: Turn) -> Iterator[str | Thought]:
     assert turn.stream is not None
     started = time.perf_counter()
-    pieces = _without_outer_space(turn.stream)
     try:
+        for piece in _without_outer_space(turn.stream.thoughts()):
+            turn.thinking += piece
+            yield Thought(piece)
+        pieces = _without_outer_space(turn.stream)
         for piece in pieces if turn.gate is None else turn.gate.let_through(pieces, turn.is_stopped):
             turn.answer += piece
             yield piece
     finally:
         turn.stream.close()
         turn.report.take(turn.stream.report)
-        seconds = time.perf_counter() - started
-        report = turn.report
-        logger.debug(
-            "[gerar] %d tokens lidos (%d já conhecidos), %d escritos em %.1f s, fim: %s",
-            report.prompt_tokens,
-            report.reused_tokens,
-            report.completion_tokens,
-            seconds,
-            report.finish_reason,
-        )
+        turn.report.thinking = turn.thinking
+        _log(turn.report, time.perf_counter() - started)
+
+
+def _log(report: ChatReport, seconds: float) -> None:
+    if report.thinking_tokens:
+        logger.debug("[pensar] %d tokens, fim: %s", report.thinking_tokens, report.thinking_finish_reason)
+    logger.debug(
+        "[gerar] %d tokens lidos (%d já conhecidos), %d escritos em %.1f s, fim: %s",
+        report.prompt_tokens,
+        report.reused_tokens,
+        report.completion_tokens,
+        seconds,
+        report.finish_reason,
+    )
 
 
 def _without_outer_space(pieces: Iterator[str]) -> Iterator[str]:

@@ -33,14 +33,19 @@ def run_ask(question: str, settings: ChatSettings, *, as_json: bool = False) -> 
     config = (
         LunaConfig.from_environment() if settings.config is None else LunaConfig.from_file(settings.config)
     )
-    chat = LunaChat(DeferredEngine(settings, config), config=config, params=settings.sampling())
+    chat = LunaChat(
+        DeferredEngine(settings, config),
+        config=config,
+        params=settings.sampling(config),
+        show_thinking=settings.show_thinking or None,
+    )
     connect(chat, settings, encyclopedia=settings.knowledge_base is None and not chat.rag_enabled)
     answer = chat.ask(question)
     if as_json:
         print(json.dumps(as_dict(question, answer, chat.report), ensure_ascii=False, indent=2))
         return 0
     console = PlainConsole()
-    console.answer([answer])
+    console.answer([answer], filter(None, [chat.report.thinking]), show_thinking=chat.show_thinking)
     if notes := footnotes(chat.report):
         console.sources(notes)
     return 0
@@ -64,6 +69,11 @@ class DeferredEngine:
         return self._model.name
 
     @property
+    def decides_to_think(self) -> bool:
+        """Whether the model was trained to decide when to think."""
+        return self._model.decides_to_think
+
+    @property
     def answers_from_passages(self) -> bool:
         """Whether the model answers well from passages."""
         return self._model.answers_from_passages
@@ -82,6 +92,7 @@ def as_dict(question: str, answer: str, report: ChatReport) -> dict[str, Any]:
     return {
         "question": question,
         "query": report.query,
+        "thinking": report.thinking or None,
         "answer": answer,
         "grounding": report.grounding,
         "confidence": report.confidence,

@@ -36,8 +36,16 @@ class Console(Protocol):
         """
         ...
 
-    def answer(self, pieces: Iterable[str]) -> None:
-        """Shows an answer as it comes."""
+    def answer(
+        self, pieces: Iterable[str], thoughts: Iterable[str] = (), *, show_thinking: bool = False
+    ) -> None:
+        """Shows an answer as it comes, behind the thinking that led to it.
+
+        Args:
+            pieces: the answer.
+            thoughts: the thinking; read to its end before `pieces`.
+            show_thinking: whether the user is to read it.
+        """
         ...
 
     def sources(self, text: str) -> None:
@@ -84,8 +92,11 @@ class PlainConsole:
         line = sys.stdin.readline()
         return line.rstrip("\r\n") if line else None
 
-    def answer(self, pieces: Iterable[str]) -> None:
+    def answer(
+        self, pieces: Iterable[str], thoughts: Iterable[str] = (), *, show_thinking: bool = False
+    ) -> None:
         begun = False
+        self._think(thoughts, show_thinking)
         try:
             for piece in pieces:
                 if not begun and self._answers:
@@ -96,6 +107,19 @@ class PlainConsole:
             if begun:
                 self._answers += 1
                 print(flush=True)
+
+    def _think(self, thoughts: Iterable[str], show: bool) -> None:
+        """Thinking goes where the notes go: whoever reads the output gets answers only."""
+        begun = False
+        try:
+            for piece in thoughts:
+                if show:
+                    label = "" if begun else texts.THINKING_PROMPT
+                    begun = True
+                    print(f"{label}{piece}", end="", file=sys.stderr, flush=True)
+        finally:
+            if begun:
+                print("\n", file=sys.stderr, flush=True)
 
     def sources(self, text: str) -> None:
         print(f"\n{text}", flush=True)
@@ -123,19 +147,52 @@ class TerminalConsole:
         except EOFError:
             return None
 
-    def answer(self, pieces: Iterable[str]) -> None:
-        label = texts.LUNA_PROMPT
-        print(f"\x1b[1;35m{label}\x1b[0m" if self._colour else label, end="", flush=True)
-        wrapper = WordWrapper(shutil.get_terminal_size().columns, len(label), self._cell_width)
+    def answer(
+        self, pieces: Iterable[str], thoughts: Iterable[str] = (), *, show_thinking: bool = False
+    ) -> None:
+        label = self._styled(texts.LUNA_PROMPT, "1;35")
+        print(label, end="", flush=True)
+        if self._think(thoughts, show_thinking):
+            print(label, end="", flush=True)
+        wrapper = self._wrapper(texts.LUNA_PROMPT)
         try:
             for piece in pieces:
                 print(wrapper.feed(_printable(piece)), end="", flush=True)
         finally:
             print(wrapper.finish(), flush=True)
 
+    def _think(self, thoughts: Iterable[str], show: bool) -> bool:
+        """Shows thinking, dimmed, in place of the line that has begun; hidden, only that there is some.
+
+        Returns:
+            Whether there was any. The next thing then begins a line.
+        """
+        wrapper: WordWrapper | None = None
+        label = texts.THINKING_PROMPT if show else texts.LUNA_PROMPT + texts.THINKING_HIDDEN
+        try:
+            for piece in thoughts:
+                if wrapper is None:
+                    wrapper = self._wrapper(label)
+                    print("\r" + self._styled(label, "2"), end="", flush=True)
+                if show:
+                    print(self._styled(wrapper.feed(_printable(piece)), "2"), end="", flush=True)
+        finally:
+            if wrapper is not None and show:
+                print(self._styled(wrapper.finish(), "2"), end="\n\n", flush=True)
+            elif wrapper is not None:
+                print("\r" + " " * self._cell_width(label) + "\r", end="", flush=True)
+        return wrapper is not None
+
+    def _styled(self, text: str, style: str) -> str:
+        """Text in a style of the terminal ("1;35", "2", ...), unless colours are not wanted."""
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour and text else text
+
+    def _wrapper(self, label: str) -> WordWrapper:
+        """Breaks the lines of a text that begins behind a label."""
+        return WordWrapper(shutil.get_terminal_size().columns, self._cell_width(label), self._cell_width)
+
     def sources(self, text: str) -> None:
-        text = _printable(text)
-        print(f"\x1b[2m{text}\x1b[0m" if self._colour else text, flush=True)
+        print(self._styled(_printable(text), "2"), flush=True)
 
     def note(self, text: str) -> None:
         print(_printable(text), flush=True)

@@ -51,6 +51,8 @@ def answer_file(chat: LunaChat, questions: list[str], output: Path | None) -> in
             chat.clear()
             try:
                 reply = texts.FILE_ANSWER.format(text=chat.send_message(question))
+                if chat.show_thinking and chat.report.thinking:
+                    reply = f"{texts.FILE_THINKING.format(text=chat.report.thinking)}\n{reply}"
                 if notes := footnotes(chat.report):
                     reply += f"\n{notes}"
             except LunaError as error:

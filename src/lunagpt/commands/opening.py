@@ -31,6 +31,7 @@ class ChatSettings:
         knowledge_base: a base or a folder of documents to look things up in.
         lookup: whether anything is looked up at all.
         encyclopedia: whether the built-in encyclopaedia is one of the places.
+        show_thinking: show what the model thinks before it answers; False leaves that to the configuration.
     """
 
     config: Path | None = None
@@ -44,14 +45,19 @@ class ChatSettings:
     knowledge_base: Path | None = None
     lookup: bool = True
     encyclopedia: bool = True
+    show_thinking: bool = False
+    max_thinking_tokens: int | None = None
 
-    def sampling(self) -> SamplingParams:
-        """The rules for choosing words."""
+    def sampling(self, config: LunaConfig | None = None) -> SamplingParams:
+        """The rules for choosing words and for thinking: as the options say, else the configuration."""
         given: dict[str, Any] = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "max_new_tokens": self.max_tokens,
             "seed": self.seed,
+            "thinking": None if config is None else config.thinking.mode,
+            "max_thinking_tokens": self.max_thinking_tokens
+            or (None if config is None else config.thinking.max_thinking_tokens),
         }
         return SamplingParams(**{name: value for name, value in given.items() if value is not None})
 
@@ -99,7 +105,13 @@ def open_chat(settings: ChatSettings) -> LunaChat:
     model = load_model(model_folder(settings.model, config), config)
     from lunagpt.chat import LunaChat
 
-    chat = LunaChat(model, config=config, system_prompt=settings.system, params=settings.sampling())
+    chat = LunaChat(
+        model,
+        config=config,
+        system_prompt=settings.system,
+        params=settings.sampling(config),
+        show_thinking=settings.show_thinking or None,
+    )
     return connect(chat, settings, encyclopedia=settings.encyclopedia)
 
 

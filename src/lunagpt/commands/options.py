@@ -96,6 +96,16 @@ MaxTokensOption = Annotated[
         help=texts.MAX_TOKENS.format(default=_DEFAULTS.max_new_tokens),
     ),
 ]
+ShowThinkingOption = Annotated[bool, typer.Option("--show-thinking", help=texts.SHOW_THINKING)]
+MaxThinkingTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-thinking-tokens",
+        metavar="NÚMERO",
+        parser=_integer(1),
+        help=texts.MAX_THINKING_TOKENS.format(default=_DEFAULTS.max_thinking_tokens),
+    ),
+]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", metavar="NÚMERO", parser=_integer(0), help=texts.SEED)
 ]

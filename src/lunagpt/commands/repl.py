@@ -65,7 +65,8 @@ def answer(chat: LunaChat, console: Console, message: str) -> None:
     cancel = threading.Event()
     with _interruptible(cancel) if console.interactive else nullcontext():
         try:
-            console.answer(chat.send_message(message, stream=True, cancel=cancel))
+            stream = chat.send_message(message, stream=True, cancel=cancel)
+            console.answer(stream, stream.thoughts(), show_thinking=chat.show_thinking)
         except KeyboardInterrupt:
             if not cancel.is_set():
                 raise
@@ -75,7 +76,10 @@ def answer(chat: LunaChat, console: Console, message: str) -> None:
         return
     if cancel.is_set():
         console.note(texts.INTERRUPTED)
-    elif chat.report.finish_reason == "length":
+        return
+    if chat.show_thinking and chat.report.thinking_finish_reason == "length":
+        console.note(texts.THINKING_CUT_OFF.format(tokens=chat.report.thinking_tokens))
+    if chat.report.finish_reason == "length":
         console.note(texts.CUT_OFF.format(tokens=chat.report.completion_tokens))
     elif chat.report.finish_reason == "loop":
         console.note(texts.LOOPED)
@@ -96,6 +100,8 @@ def _obey(chat: LunaChat, console: Console, message: str) -> slash.Action | None
         console.note(texts.RESET)
     elif command.action == "sources":
         console.note(passages_text(chat.report, answered=bool(chat.history)))
+    elif command.action == "thinking":
+        console.note(_thinking_switched(chat, message))
     elif command.action in ("rag", "encyclopedia"):
         console.note(_switched(chat, command.action, message))
     return command.action
@@ -106,8 +112,7 @@ def _switched(chat: LunaChat, what: slash.Action, message: str) -> str:
     documents = what == "rag"
     wanted = slash.switch(message, chat.rag_enabled if documents else chat.encyclopedia_enabled)
     if wanted is None:
-        command, value, *_ = message.split()
-        return texts.ON_OR_OFF.format(command=command, value=value)
+        return _not_understood(message)
     change = {
         (True, True): chat.enable_rag,
         (True, False): chat.disable_rag,
@@ -121,6 +126,20 @@ def _switched(chat: LunaChat, what: slash.Action, message: str) -> str:
     if documents:
         return texts.RAG_IS_ON if wanted else texts.RAG_IS_OFF
     return texts.ENCYCLOPEDIA_IS_ON if wanted else texts.ENCYCLOPEDIA_IS_OFF
+
+
+def _thinking_switched(chat: LunaChat, message: str) -> str:
+    """Shows or hides the thinking; returns what to say."""
+    wanted = slash.switch(message, chat.show_thinking)
+    if wanted is None:
+        return _not_understood(message)
+    chat.show_thinking = wanted
+    return texts.THINKING_IS_ON if wanted else texts.THINKING_IS_OFF
+
+
+def _not_understood(message: str) -> str:
+    command, value, *_ = message.split()
+    return texts.ON_OR_OFF.format(command=command, value=value)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Literal
 from lunagpt.commands import texts
 from lunagpt.commands.usage import did_you_mean
 
-Action = Literal["help", "clear", "reset", "rag", "encyclopedia", "sources", "exit"]
+Action = Literal["help", "clear", "reset", "rag", "encyclopedia", "thinking", "sources", "exit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ COMMANDS = (
     SlashCommand("reset", ("/reset", "/reiniciar"), texts.COMMAND_HELP_RESET),
     SlashCommand("rag", ("/rag",), texts.COMMAND_HELP_RAG),
     SlashCommand("encyclopedia", ("/enciclopedia", "/enciclopédia"), texts.COMMAND_HELP_ENCYCLOPEDIA),
+    SlashCommand("thinking", ("/thinking", "/pensamento"), texts.COMMAND_HELP_THINKING),
     SlashCommand("sources", ("/fontes", "/sources"), texts.COMMAND_HELP_SOURCES),
     SlashCommand("exit", ("/exit", "/quit", "/sair", "/bye"), texts.COMMAND_HELP_EXIT),
 )

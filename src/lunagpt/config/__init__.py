@@ -12,6 +12,7 @@ from lunagpt.config.sections import (
     PersonasConfig,
     ProactiveConfig,
     RagConfig,
+    ThinkingConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ProactiveConfig",
     "RagConfig",
     "Section",
+    "ThinkingConfig",
     "TokenizerConfig",
     "TrainingConfig",
     "count_parameters",

@@ -25,6 +25,7 @@ from lunagpt.config.sections import (
     PersonasConfig,
     ProactiveConfig,
     RagConfig,
+    ThinkingConfig,
     TokenizerConfig,
     TrainingConfig,
 )
@@ -63,7 +64,8 @@ _TRAINING_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingPr
 class LunaConfig(Section):
     """All settings of LunaGPT. `LunaConfig()` gives the defaults, which are those of the preset `nano`.
 
-    Sections: model, tokenizer, hardware, rag, proactive, personas, feedback, training, curriculum, data.
+    Sections: model, tokenizer, hardware, rag, thinking, proactive, personas, feedback, training, curriculum,
+    data.
     Values are reached as `config.rag.enabled`, `config["rag"]["enabled"]` or `config.rag.get("enabled")`.
     """
 
@@ -72,6 +74,7 @@ class LunaConfig(Section):
     tokenizer: TokenizerConfig = Field(default_factory=TokenizerConfig)
     hardware: HardwareConfig = Field(default_factory=HardwareConfig)
     rag: RagConfig = Field(default_factory=RagConfig)
+    thinking: ThinkingConfig = Field(default_factory=ThinkingConfig)
     proactive: ProactiveConfig = Field(default_factory=ProactiveConfig)
     personas: PersonasConfig = Field(default_factory=PersonasConfig)
     feedback: FeedbackConfig = Field(default_factory=FeedbackConfig)

@@ -104,6 +104,10 @@ class ModelConfig(Section):
         False, description="Responde bem a partir de trechos; false faz a resposta ser extraída deles."
     )
 
+    decides_to_think: bool = Field(
+        False, description="Foi treinado para decidir quando pensar; o treino escreve isto."
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _apply_preset(cls, data: Any) -> Any:

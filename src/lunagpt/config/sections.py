@@ -72,6 +72,17 @@ class RagConfig(Section):
     stop_words: str | list[str] = Field("portuguese", description="Palavras ignoradas na busca por palavras.")
 
 
+class ThinkingConfig(Section):
+    """Section `thinking`: what the model thinks before it answers."""
+
+    mode: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Pensa antes de responder: on, off ou auto (só se o modelo foi treinado para decidir).",
+    )
+    max_thinking_tokens: int = Field(256, ge=1, description="Tamanho máximo do pensamento, em tokens.")
+    show: bool = Field(False, description="Mostra o pensamento; com mode auto, também o pede.")
+
+
 class ProactiveConfig(Section):
     """Section `proactive`: suggestions that nobody asked for."""
 
@@ -207,6 +218,9 @@ class DataSource(Section):
         "assistant", description="O que se aprende dos diálogos: só as respostas ou tudo."
     )
     thinking: bool = Field(True, description="Mantém o raciocínio que antecede as respostas.")
+    learn_when_to_think: bool = Field(
+        False, description="Aprende também quando pensar: o token que abre a resposta."
+    )
     parts: list[Literal["article", "questions", "summary", "grounded"]] = Field(
         default=["article", "questions", "summary", "grounded"],
         min_length=1,

@@ -55,7 +55,7 @@ class DataTokenizer(Protocol):
     def token_bytes(self, token_id: int) -> bytes: ...
     def encode_batch_content(self, texts: Sequence[str]) -> list[list[int]]: ...
     def encode_dialog_with_mask(
-        self, messages: Iterable[Any], include_thinking: bool = True
+        self, messages: Iterable[Any], include_thinking: bool = True, learn_when_to_think: bool = False
     ) -> tuple[list[int], list[int]]: ...
 
 
@@ -181,7 +181,7 @@ def _build(
             examples = read_examples(spec, root, report)
             while batch := list(islice(examples, _BATCH_EXAMPLES)):
                 for (example, group_name, example_traits), (ids, learned) in zip(
-                    batch, _encode(batch, tokenizer, spec.thinking), strict=True
+                    batch, _encode(batch, tokenizer, spec), strict=True
                 ):
                     np.asarray(ids, dtype=dtype).tofile(tokens)
                     _write_mask(mask, learned, len(ids))
@@ -211,7 +211,7 @@ def _build(
 
 
 def _encode(
-    batch: list[tuple[Example, str, dict[str, int]]], tokenizer: DataTokenizer, thinking: bool
+    batch: list[tuple[Example, str, dict[str, int]]], tokenizer: DataTokenizer, spec: SourceSpec
 ) -> Iterator[tuple[list[int], list[int] | None]]:
     """Ids of every example, in order, and the learned positions of dialogues (None: all are learned)."""
     texts = [example.text for example, *_ in batch if not isinstance(example, DialogueExample)]
@@ -219,7 +219,9 @@ def _encode(
     for example, *_ in batch:
         if isinstance(example, DialogueExample):
             messages = [dict(message) for message in example.messages]
-            yield tokenizer.encode_dialog_with_mask(messages, include_thinking=thinking)
+            yield tokenizer.encode_dialog_with_mask(
+                messages, include_thinking=spec.thinking, learn_when_to_think=spec.learn_when_to_think
+            )
         else:
             yield [*next(encoded), tokenizer.end_token_id], None
 

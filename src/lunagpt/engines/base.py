@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from lunagpt.generation import SamplingParams
+from lunagpt.generation import SamplingParams, Thought
 
-#: One turn of a dialogue: "role" is system, user or assistant; "content" its text.
+#: One turn of a dialogue: "role" is system, user or assistant; "content" its text. A message of the assistant
+#: may carry "thinking", what it thought before it said that; an engine whose model has no use for it leaves
+#: it out, and none ever shows it to the model as anything else.
 Message = Mapping[str, str]
 
 FinishReason = Literal["stop", "length", "loop", "cancelled"]
@@ -25,6 +27,10 @@ class AnswerReport:
         prompt_tokens: tokens of the prompt.
         reused_tokens: how many of them were still in the engine's memory and not read again.
         completion_tokens: tokens of the answer.
+        thinking: what the model thought before it answered, never part of the answer; "" if it did not.
+        thinking_tokens: tokens of that.
+        thinking_finish_reason: as `finish_reason`, of the thinking; "length" is `max_thinking_tokens` used
+            up. None if there was none.
         dropped_messages: oldest messages that did not fit into the context window.
         skipped_tokens: tokens cut out of the middle of the last message because it alone was too long.
     """
@@ -35,20 +41,50 @@ class AnswerReport:
     completion_tokens: int = 0
     dropped_messages: int = 0
     skipped_tokens: int = 0
+    thinking: str = ""
+    thinking_tokens: int = 0
+    thinking_finish_reason: FinishReason | None = None
 
 
 class AnswerStream(Iterator[str]):
-    """An answer under way: yields pieces of text; `report` says how it went."""
+    """An answer under way: yields pieces of its text; `report` says how it went.
 
-    def __init__(self, pieces: Iterator[str], report: AnswerReport) -> None:
+    Whoever wants the thinking before it takes that from `thoughts` first; it never comes among the pieces of
+    the answer.
+    """
+
+    def __init__(self, pieces: Iterator[str | Thought], report: AnswerReport) -> None:
+        """
+        Args:
+            pieces: text of the answer as strings, behind the thinking as `Thought`s.
+            report: filled in by whoever makes the pieces.
+        """
         self._pieces = pieces
+        self._first: str | None = None
         self.report = report
 
     def __next__(self) -> str:
-        return next(self._pieces)
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                return piece
+        raise StopIteration
+
+    def thoughts(self) -> Iterator[str]:
+        """The pieces of the thinking, as they come, up to the first of the answer."""
+        if self._first is not None:
+            return
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                self._first = piece
+                return
+            yield piece.text
 
     def close(self) -> None:
         """Stops the answer where it is; does nothing if it has ended."""
+        self._first = None
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()

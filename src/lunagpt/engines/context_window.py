@@ -33,9 +33,10 @@ class FittedPrompt:
 def fit_prompt(tokenizer: LunaTokenizer, messages: Sequence[Message], budget: int) -> FittedPrompt:
     """Encodes a dialogue for the next answer in at most `budget` tokens.
 
-    Oldest turns (a user message with all that follows it) are left out whole; the system message and the last
-    turn stay. If these two alone are too long, the middle of the last user message is cut out: its beginning
-    and end hold the task more often than its middle.
+    The thinking of earlier answers is read with them, as in training. If there is no room, it is the first to
+    go, all of it. Then oldest turns (a user message with all that follows it) are left out whole; the system
+    message and the last turn stay. If these two alone are too long, the middle of the last user message is
+    cut out: its beginning and end hold the task more often than its middle.
 
     Raises:
         GenerationError: there is no message, or the system message leaves no room for a question.
@@ -44,12 +45,16 @@ def fit_prompt(tokenizer: LunaTokenizer, messages: Sequence[Message], budget: in
         raise GenerationError("Não há mensagem para responder: escreva alguma coisa.")
 
     def length(part: Sequence[Message]) -> int:
-        return len(tokenizer.encode_dialog(list(part)))
+        return len(tokenizer.encode_dialog(list(part), include_thinking=True))
 
     system, turns = _split_turns(messages)
     fixed = length(system) + 1  # the assistant token that opens the answer
     sizes = [length(turn) for turn in turns]
     excess = fixed + sum(sizes) - budget
+    if excess > 0:
+        turns = [[_spoken(message) for message in turn] for turn in turns]
+        sizes = [length(turn) for turn in turns]
+        excess = fixed + sum(sizes) - budget
     dropped = 0
     if excess > 0:
         step = max(1, budget // _DROP_STEP)
@@ -65,7 +70,7 @@ def fit_prompt(tokenizer: LunaTokenizer, messages: Sequence[Message], budget: in
         last, skipped = _shorten(tokenizer, last, -room, budget - fixed)
     kept = [*system, *(message for turn in turns[dropped:-1] for message in turn), *last]
     return FittedPrompt(
-        ids=tokenizer.encode_dialog(kept, add_generation_prompt=True),
+        ids=tokenizer.encode_dialog(kept, include_thinking=True, add_generation_prompt=True),
         dropped_messages=sum(len(turn) for turn in turns[:dropped]),
         skipped_tokens=skipped,
     )
@@ -82,6 +87,11 @@ def _split_turns(messages: Sequence[Message]) -> tuple[list[Message], list[list[
             turns.append([])
         turns[-1].append(message)
     return list(messages[:start]), turns
+
+
+def _spoken(message: Message) -> Message:
+    """A message without its thinking."""
+    return {name: value for name, value in message.items() if name != "thinking"}
 
 
 def _shorten(

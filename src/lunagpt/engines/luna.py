@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 from lunagpt.engines.base import AnswerReport, AnswerStream, Message
 from lunagpt.engines.context_window import FittedPrompt, fit_prompt
-from lunagpt.generation import LoopGuard, SamplingParams, TextStreamer
+from lunagpt.generation import LoopGuard, SamplingParams, TextStreamer, Thought, settle_thinking
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from lunagpt.config import LunaConfig
-    from lunagpt.generation import Decoding
+    from lunagpt.generation import Reply
     from lunagpt.models import LunaModel
     from lunagpt.models.decoding_state import DecodingState
 
-# The answer may always use this part of the window; with `max_new_tokens` below it, the prompt gets the
-# difference.
+# The answer may always use this part of the window, and the thinking before it another; with
+# `max_new_tokens` and `max_thinking_tokens` below it, the prompt gets the difference.
 _ANSWER_SHARE = 4
+# <|thinking|> and the <|end|> of the thinking.
+_AROUND_THINKING = 2
 
 
 @dataclass(slots=True)
@@ -38,9 +40,9 @@ class LunaEngine:
 
     The state of the last conversation is kept, so that its next turn reads only what is new. A recurrent
     state cannot go back, therefore two states are kept: the one after the answer, and a copy at the boundary
-    before it, which serves if the answer's text is encoded differently from the tokens it was made of, is
-    shortened, or is asked for again. The prompt is always the plain encoding of the dialogue: reuse changes
-    the time, never the prompt.
+    before the reply, which serves if the text of the reply is encoded differently from the tokens it was made
+    of, is shortened, loses its thinking, or is asked for again. The prompt is always the plain encoding of
+    the dialogue, with the thinking of earlier answers as thinking: reuse changes the time, never the prompt.
 
     One engine may be shared by several conversations and threads: whoever is answering takes the kept states
     away, so others then read their dialogue from its start.
@@ -85,11 +87,16 @@ class LunaEngine:
         Raises:
             GenerationError: there is no message, or a system message leaves no room for the question.
         """
-        reserve = min(params.max_new_tokens, self.context_window // _ANSWER_SHARE)
-        prompt = fit_prompt(self.tokenizer, messages, self.context_window - reserve)
+        params = settle_thinking(params, self.model)
+        share = self.context_window // _ANSWER_SHARE
+        budget = max(1, min(params.max_thinking_tokens, share))
+        thinking = 0 if params.thinking == "off" else budget + _AROUND_THINKING
+        reserve = min(params.max_new_tokens, share)
+        prompt = fit_prompt(self.tokenizer, messages, self.context_window - thinking - reserve)
         params = replace(
             params,
-            max_new_tokens=min(params.max_new_tokens, self.context_window - len(prompt.ids)),
+            max_new_tokens=min(params.max_new_tokens, self.context_window - len(prompt.ids) - thinking),
+            max_thinking_tokens=budget,
             stop_token_ids=(*params.stop_token_ids, self.tokenizer.end_token_id),
             banned_token_ids=(*params.banned_token_ids, *self._banned),
         )
@@ -106,15 +113,16 @@ class LunaEngine:
         params: SamplingParams,
         cancel: threading.Event | None,
         report: AnswerReport,
-    ) -> Iterator[str]:
-        from lunagpt.generation import Decoding
+    ) -> Iterator[str | Thought]:
+        from lunagpt.generation import Reply, before_reply
 
-        known = self._take(prompt.ids)
+        prompt_ids = before_reply(prompt.ids, params)
+        known = self._take(prompt_ids)
         known_ids = [] if known is None else known.ids
         report.reused_tokens = len(known_ids)
-        decoding = Decoding(
+        reply = Reply(
             self.model,
-            prompt.ids[len(known_ids) :],
+            prompt_ids[len(known_ids) :],
             params,
             state=None if known is None else known.state,
             logits=None if known is None else known.logits,
@@ -123,35 +131,46 @@ class LunaEngine:
         boundary: tuple[_Snapshot, ...] = ()
 
         def keep() -> None:
-            if decoding.logits is not None:
-                after = _Snapshot([*known_ids, *decoding.read_ids], decoding.state, decoding.logits)
+            if reply.logits is not None:
+                after = _Snapshot([*known_ids, *reply.read_ids], reply.state, reply.logits)
                 self._kept = (after, *boundary)
 
         try:
-            if decoding.read_prompt():
-                assert decoding.logits is not None
-                boundary = (_Snapshot(prompt.ids, decoding.state.clone(), decoding.logits),)
-                yield from self._answer(decoding, report)
+            if reply.read_prompt():
+                assert reply.logits is not None
+                boundary = (_Snapshot(prompt_ids, reply.state.clone(), reply.logits),)
+                yield from self._segments(reply, report)
         except GeneratorExit:  # the reader went away between two tokens
             report.finish_reason = "cancelled"
             keep()
             raise
-        report.finish_reason = report.finish_reason or decoding.finish_reason
+        report.finish_reason = report.finish_reason or reply.finish_reason
         keep()
 
-    def _answer(self, decoding: Decoding, report: AnswerReport) -> Iterator[str]:
-        streamer = TextStreamer(self.tokenizer)
-        guard = LoopGuard()
-        for token in decoding:
-            report.completion_tokens += 1
-            if piece := streamer.put(token):
-                yield piece
-            if guard.push(token):
-                report.finish_reason = "loop"
-                break
-        # An answer that stops inside a character ends before it.
-        if rest := streamer.finish().rstrip("\ufffd"):
-            yield rest
+    def _segments(self, reply: Reply, report: AnswerReport) -> Iterator[str | Thought]:
+        """The text of the thinking and of the answer; each has a streamer and a loop guard of its own."""
+        for kind, tokens in reply.segments():
+            thinking = kind == "thinking"
+            streamer = TextStreamer(self.tokenizer)
+            guard = LoopGuard()
+            looped = False
+            for token in tokens:
+                if thinking:
+                    report.thinking_tokens += 1
+                else:
+                    report.completion_tokens += 1
+                if piece := streamer.put(token):
+                    yield _typed(piece, thinking, report)
+                if looped := guard.push(token):
+                    break
+            # A segment that stops inside a character ends before it.
+            if rest := streamer.finish().rstrip("\ufffd"):
+                yield _typed(rest, thinking, report)
+            reason = "loop" if looped else tokens.finish_reason
+            if thinking:
+                report.thinking_finish_reason = reason
+            else:
+                report.finish_reason = reason
 
     def _take(self, ids: list[int]) -> _Snapshot | None:
         """The kept state that has read the longest beginning of `ids`, taken out of the engine."""
@@ -159,6 +178,14 @@ class LunaEngine:
             kept, self._kept = self._kept, ()
         fitting = [snapshot for snapshot in kept if snapshot.ids == ids[: len(snapshot.ids)]]
         return max(fitting, key=lambda snapshot: len(snapshot.ids), default=None)
+
+
+def _typed(piece: str, thinking: bool, report: AnswerReport) -> str | Thought:
+    """A piece as it is handed out; what is thought is also kept in the report."""
+    if not thinking:
+        return piece
+    report.thinking += piece
+    return Thought(piece)
 
 
 def _unspeakable_tokens(model: LunaModel) -> tuple[int, ...]:

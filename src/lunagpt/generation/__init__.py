@@ -1,29 +1,46 @@
-"""Logits to text: sampling, the decoding loop, the loop guard and the incremental detokeniser.
+"""Logits to text: sampling, the decoding loop, replies with thinking, the loop guard, the incremental
+detokeniser.
 
 Only the decoding loop needs torch; its names are loaded when they are first asked for.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.generation.loop_guard import LoopGuard
-from lunagpt.generation.sampling import SamplingParams, sample
-from lunagpt.generation.streaming import TextStreamer
+from lunagpt.generation.sampling import SamplingParams, ThinkingMode, sample
+from lunagpt.generation.streaming import TextStreamer, stream_text
+from lunagpt.generation.thinking import Thought, settle_thinking
 
 if TYPE_CHECKING:
     from lunagpt.generation.decoding import Decoding, generate_batch, generate_tokens
+    from lunagpt.generation.reply import Reply, before_reply
 
-_DECODING = ("Decoding", "generate_batch", "generate_tokens")
+# Name -> the module that has it, and needs torch.
+_LAZY = {
+    "Decoding": "decoding",
+    "Reply": "reply",
+    "before_reply": "reply",
+    "generate_batch": "decoding",
+    "generate_tokens": "decoding",
+}
 
 __all__ = [
     "Decoding",
     "LoopGuard",
+    "Reply",
     "SamplingParams",
     "TextStreamer",
+    "ThinkingMode",
+    "Thought",
+    "before_reply",
     "generate_batch",
     "generate_tokens",
     "sample",
+    "settle_thinking",
+    "stream_text",
 ]
 
 
@@ -34,8 +51,6 @@ def __getattr__(name: str) -> Any:
         AttributeError: the package has no such name.
         ModuleNotFoundError: torch is not installed.
     """
-    if name not in _DECODING:
+    if name not in _LAZY:
         raise AttributeError(f"module 'lunagpt.generation' has no attribute '{name}'")
-    from lunagpt.generation import decoding
-
-    return getattr(decoding, name)
+    return getattr(import_module(f"lunagpt.generation.{_LAZY[name]}"), name)

@@ -76,6 +76,7 @@ class Decoding:
         self.answer_ids: list[int] = []
         self.finish_reason: FinishReason | None = None
         self._unread = list(input_ids)
+        self._prompt_length = len(input_ids)
         self._cancel = cancel
         self._generator = new_generator(params.seed)
 
@@ -87,6 +88,12 @@ class Decoding:
             piece, self._unread = self._unread[:PREFILL_PIECE], self._unread[PREFILL_PIECE:]
             self._read(piece)
         return not self._cancelled()
+
+    @property
+    def unread_ids(self) -> list[int]:
+        """Tokens given or chosen that `state` has not read: those of the prompt, else the last one chosen."""
+        answered = max(0, len(self.read_ids) - self._prompt_length)
+        return [*self._unread, *self.answer_ids[answered:]]
 
     def __iter__(self) -> Iterator[int]:
         if not self.read_prompt():

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lunagpt.errors import GenerationError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+ThinkingMode = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class SamplingParams:
         repetition_window: how many of the answer's last tokens count as recent.
         no_repeat_ngram_size: a token that would repeat an n-gram of this size within the answer is forbidden;
             0 is off.
-        max_new_tokens: longest answer in tokens.
+        max_new_tokens: longest answer in tokens; thinking is not counted.
+        thinking: whether a reply begins with thinking: "on", "off", or "auto", as the model decides if it was
+            trained to (`model.decides_to_think`), else not.
+        max_thinking_tokens: longest thinking in tokens; then it is closed and the answer follows.
         stop_token_ids: tokens that end the answer.
         banned_token_ids: tokens that are never chosen.
         seed: makes the choices repeatable; None draws a new one each time.
@@ -52,6 +57,8 @@ class SamplingParams:
     repetition_window: int = 64
     no_repeat_ngram_size: int = 0
     max_new_tokens: int = 512
+    thinking: ThinkingMode = "auto"
+    max_thinking_tokens: int = 256
     stop_token_ids: tuple[int, ...] = ()
     banned_token_ids: tuple[int, ...] = ()
     seed: int | None = None
@@ -67,6 +74,8 @@ class SamplingParams:
             ("repetition_window", self.repetition_window >= 0, "um inteiro a partir de 0"),
             ("no_repeat_ngram_size", self.no_repeat_ngram_size >= 0, "um inteiro a partir de 0"),
             ("max_new_tokens", self.max_new_tokens >= 1, "um inteiro a partir de 1"),
+            ("thinking", self.thinking in get_args(ThinkingMode), '"auto", "on" ou "off"'),
+            ("max_thinking_tokens", self.max_thinking_tokens >= 1, "um inteiro a partir de 1"),
         ):
             if not holds:
                 raise GenerationError(f"O valor {getattr(self, name)} não serve para {name}: use {allowed}.")

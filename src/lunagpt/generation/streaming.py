@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -40,3 +41,13 @@ class TextStreamer:
         return (
             self._tokenizer.decode(waiting, skip_special_tokens=self._skip_special_tokens) if waiting else ""
         )
+
+
+def stream_text(tokenizer: _Decoder, tokens: Iterable[int]) -> Iterator[str]:
+    """The text of tokens as they come, control tokens left out."""
+    streamer = TextStreamer(tokenizer)
+    for token in tokens:
+        if piece := streamer.put(token):
+            yield piece
+    if piece := streamer.finish():
+        yield piece

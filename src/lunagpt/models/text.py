@@ -1,12 +1,12 @@
 """Text in, text or vectors out: the convenience layer of `LunaModel`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from lunagpt.errors import LunaError
+from lunagpt.errors import GenerationError, LunaError
 
 if TYPE_CHECKING:
     from lunagpt.models.luna_model import LunaModel
@@ -22,6 +22,7 @@ def generate_text(
     max_length: int = 256,
     *,
     system: str | None = None,
+    on_thought: Callable[[str], object] | None = None,
     **settings: Any,
 ) -> Iterator[str]:
     """Answers one message; yields the text in pieces, whole characters each.
@@ -31,9 +32,14 @@ def generate_text(
         prefix: a role token such as "<|proactive|>" that takes the place of "<|assistant|>", or the words the
             answer must begin with (they are yielded too).
         max_length: tokens of the answer at most. system: system message.
-        settings: fields of `SamplingParams`.
+        on_thought: is given the thinking before the answer, piece by piece; it is never yielded.
+        settings: fields of `SamplingParams`, `thinking` among them (by default as `config.thinking`
+            has it). With a prefix there is no thinking.
+
+    Raises:
+        GenerationError: a setting is out of range, or thinking is wanted where there can be none.
     """
-    from lunagpt.generation import Decoding, SamplingParams, TextStreamer
+    from lunagpt.generation import Reply, SamplingParams, before_reply, settle_thinking, stream_text
 
     tokenizer = model.tokenizer
     content = f"Contexto:\n{context}\n\nPergunta: {prompt}" if context else prompt
@@ -45,20 +51,27 @@ def generate_text(
         tokenizer.proactive_token: tokenizer.proactive_token_id,
         tokenizer.thinking_token: tokenizer.thinking_token_id,
     }
+    if prefix and settings.setdefault("thinking", "off") != "off":
+        raise GenerationError(
+            "Com prefix não há pensamento antes da resposta: deixe prefix ou thinking de fora."
+        )
     if prefix in roles:
         ids[-1] = roles[prefix]
     elif prefix:
         ids += tokenizer.encode_content(prefix)
         yield prefix
+    settings.setdefault("thinking", model.config.thinking.mode)
+    settings.setdefault("max_thinking_tokens", model.config.thinking.max_thinking_tokens)
     settings.setdefault("max_new_tokens", max_length)
     settings.setdefault("stop_token_ids", (tokenizer.end_token_id,))
     settings.setdefault("banned_token_ids", tuple(tokenizer.special_token_ids - {tokenizer.end_token_id}))
-    streamer = TextStreamer(tokenizer)
-    for token in Decoding(model, ids, SamplingParams(**settings)):
-        if piece := streamer.put(token):
-            yield piece
-    if piece := streamer.finish():
-        yield piece
+    params = settle_thinking(SamplingParams(**settings), model)
+    for kind, tokens in Reply(model, before_reply(ids, params), params).segments():
+        for piece in stream_text(tokenizer, tokens):
+            if kind == "answer":
+                yield piece
+            elif on_thought is not None:
+                on_thought(piece)
 
 
 @torch.no_grad()

@@ -1,8 +1,10 @@
 """The one template that turns messages into a sequence, for training, chat and server alike.
 
 A turn is ``<|role|>`` + content + ``<|end|>`` with nothing in between; a plain document is content +
-``<|end|>``. Thinking is a segment of its own before the answer it prepares. Whoever generates appends
-``<|assistant|>`` and stops at ``<|end|>``. A system message stands where the caller puts it, by custom first.
+``<|end|>``. Thinking is a segment of its own before the answer it prepares, in every turn that has some: what
+the model reads in a conversation is what it read in training. Whoever generates appends ``<|assistant|>``, or
+``<|thinking|>`` and when that has ended ``<|assistant|>``, and stops at ``<|end|>``. A system message stands
+where the caller puts it, by custom first.
 """
 
 from __future__ import annotations

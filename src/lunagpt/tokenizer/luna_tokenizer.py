@@ -213,12 +213,14 @@ class LunaTokenizer:
         return [*ids, self.assistant_token_id] if add_generation_prompt else ids
 
     def encode_dialog_with_mask(
-        self, messages: Iterable[Message], include_thinking: bool = True
+        self, messages: Iterable[Message], include_thinking: bool = True, learn_when_to_think: bool = False
     ) -> tuple[list[int], list[int]]:
         """Ids of a dialogue and, of the same length, 1 for each id that a model should learn to produce.
 
         Learned are content and ``<|end|>`` of assistant, thinking and proactive turns; the control token that
-        opens a turn is given, not learned.
+        opens a turn is given, not learned, save with `learn_when_to_think`: then so is the one that opens a
+        reply, ``<|thinking|>`` or ``<|assistant|>`` (never the ``<|assistant|>`` behind thinking, which is no
+        choice).
 
         Raises:
             TokenizerError: an unknown role or a message without content.
@@ -226,11 +228,14 @@ class LunaTokenizer:
         turns = segments(messages, include_thinking)
         ids: list[int] = []
         mask: list[int] = []
+        before = None
         for turn, content in zip(
             turns, self.encode_batch_content([turn.content for turn in turns]), strict=True
         ):
             ids += [self._ids[turn.token], *content, self.end_token_id]
-            mask += [0, *[int(turn.learned)] * (len(content) + 1)]
+            chosen = turn.token in (THINKING_TOKEN, ASSISTANT_TOKEN) and before != THINKING_TOKEN
+            mask += [int(learn_when_to_think and chosen), *[int(turn.learned)] * (len(content) + 1)]
+            before = turn.token
         return ids, mask
 
     def save_pretrained(self, path: str | Path) -> None:

@@ -74,6 +74,7 @@ def train_command(
     else:
         model = LunaModel.from_pretrained(base, recipe.config)
     model.to(recipe.config.device)
+    model.config.model.decides_to_think |= recipe.teaches_when_to_think
     recipe.config.save(run_dir / "config.yaml")
 
     tokenizer = model.tokenizer

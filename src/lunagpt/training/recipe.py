@@ -25,6 +25,7 @@ from lunagpt.config.environment import read_environment
 from lunagpt.config.reading import parse_yaml, read_settings
 from lunagpt.data import PackedDataset, ValidationSet
 from lunagpt.data.loading import KINDS, Format
+from lunagpt.data.sources import parse_sources
 from lunagpt.errors import ConfigError, DataError
 
 
@@ -46,6 +47,13 @@ class Recipe:
     validation: list[Any]
     root: Path
     has_end: bool
+
+    @property
+    def teaches_when_to_think(self) -> bool:
+        """Whether some source teaches the model to choose between thinking and answering at once."""
+        return (
+            any(spec.learn_when_to_think for spec in parse_sources(self.sources)) if self.sources else False
+        )
 
     def train_dataset(self, tokenizer: Any) -> PackedDataset:
         """The endless stream of training batches."""
