@@ -89,15 +89,23 @@ def test_history_of_the_caller_is_not_doubled_nor_mixed_with_the_chat() -> None:
     assert "".join(chat.send_message_with_history("x", messages, stream=True)) == "5: x"
 
 
-def test_thinking_and_other_fields_of_messages_are_left_out() -> None:
+def test_thinking_stays_with_its_answer_and_other_fields_of_messages_are_left_out() -> None:
     engine = ScriptedEngine.echo()
-    LunaChat(engine).send_message_with_history("b", [user("a"), {**luna("r"), "thinking": "segredo"}])
-    assert engine.prompts[-1] == [user("a"), luna("r"), user("b")]
+    answer = {**luna("r"), "thinking": "segredo"}
+    messages = [{**user("a"), "thinking": "não é da Luna"}, {**answer, "nota": "5"}]
+    LunaChat(engine).send_message_with_history("b", messages)
+    assert engine.prompts[-1] == [user("a"), answer, user("b")]
 
 
 @pytest.mark.parametrize(
     "message",
-    [{"role": "robot", "content": "x"}, {"content": "x"}, {"role": "user"}, {"role": "user", "content": 3}],
+    [
+        {"role": "robot", "content": "x"},
+        {"content": "x"},
+        {"role": "user"},
+        {"role": "user", "content": 3},
+        {**luna("r"), "thinking": 3},
+    ],
 )
 def test_odd_messages_are_refused(message: dict[str, str]) -> None:
     engine = ScriptedEngine.echo()
