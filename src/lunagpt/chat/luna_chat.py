@@ -6,17 +6,17 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from lunagpt.chat import stages
 from lunagpt.chat.abilities import decides_to_think, reads_passages
 from lunagpt.chat.messages import checked_message
 from lunagpt.chat.report import ChatReport
-from lunagpt.chat.search import Augmenter, Retriever, Source
+from lunagpt.chat.search import Augmenter, Retriever, Source, open_rag
 from lunagpt.chat.stages import Turn
-from lunagpt.engines import AnswerStream, Engine, LunaEngine, Message
-from lunagpt.errors import StoreError
+from lunagpt.conditions import Condition, DomainLike, StyleLike
+from lunagpt.engines import AnswerStream, ConditionedEngine, Engine, LunaEngine, Message
+from lunagpt.errors import GenerationError, StoreError
 from lunagpt.generation import SamplingParams, Thought
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LunaChat:
         Raises:
             StoreError: the base of the settings, or the encyclopaedia, cannot be opened.
         """
-        self.engine: Engine = model if isinstance(model, Engine) else LunaEngine(model, config=config)
+        self.engine: Engine = model if isinstance(model, Engine) else _own_engine(model, config)
         self.params = params or _params(config)
         if show_thinking is None:
             show_thinking = config is not None and config.thinking.show
@@ -89,6 +89,7 @@ class LunaChat:
         if encyclopedia:
             self.enable_encyclopedia()
         self._system_prompt = _cleaned(system_prompt)
+        self._condition: Condition | None = None
         self._initial = (self._system_prompt, self.params, self.show_thinking)
         self._history: list[Message] = []
 
@@ -106,6 +107,24 @@ class LunaChat:
     def set_system_prompt(self, system_prompt: str | None) -> None:
         """Changes the instructions from the next message on; None or blank text removes them."""
         self._system_prompt = _cleaned(system_prompt)
+
+    def set_condition(self, *, style: StyleLike | None = None, domain: DomainLike | None = None) -> None:
+        """Speaks in a style and about a domain from the next message on: the model's weights change with
+        them. Without arguments, both are unknown again.
+
+        Args:
+            style: name of a persona, or the four numbers of a `Style`.
+            domain: name of a domain, its probabilities, or "auto": found out from the first question.
+
+        Raises:
+            GenerationError: an unknown name or unfit number, or the model has no hypernetwork.
+        """
+        condition = Condition.of(style, domain) or None
+        if condition and not (isinstance(self.engine, ConditionedEngine) and self.engine.takes_conditions):
+            raise GenerationError(
+                f"O modelo {self.engine.name} não muda de estilo nem de domínio: ele não tem hiper-rede."
+            )
+        self._condition = condition
 
     def set_params(self, **changes: Any) -> None:
         """Changes some fields of `params`, e.g. ``set_params(temperature=0.2)``.
@@ -141,7 +160,7 @@ class LunaChat:
         if path is None and self._rag is None and self._config is not None:
             path = self._config.rag.knowledge_base_path
         if path is not None:
-            self._rag = _open_rag(path, self._config)
+            self._rag = open_rag(path, self._config)
         if self._rag is None:
             raise StoreError(
                 "Não há documentos para consultar. Indique uma pasta: enable_rag(knowledge_base_path=...)."
@@ -181,6 +200,7 @@ class LunaChat:
         """Forgets the conversation and takes the settings back to those of the start."""
         self.clear()
         self._system_prompt, self.params, self.show_thinking = self._initial
+        self._condition = None
 
     @overload
     def send_message(
@@ -324,6 +344,7 @@ class LunaChat:
             cancel,
             tuple(sources),
             self.model_reads_passages,
+            self._condition,
         )
 
     def _turn_params(self) -> SamplingParams:
@@ -357,6 +378,11 @@ class LunaChat:
             self._history += [{"role": "user", "content": turn.message}, answer]
 
 
+def _own_engine(model: LunaModel, config: LunaConfig | None) -> LunaEngine:
+    """An engine for this conversation alone: its condition may be merged into the weights."""
+    return LunaEngine(model, config=config, merge_conditions=True)
+
+
 def _cleaned(system_prompt: str | None) -> str | None:
     return (system_prompt or "").strip() or None
 
@@ -367,26 +393,3 @@ def _params(config: LunaConfig | None) -> SamplingParams:
         return SamplingParams()
     thinking = config.thinking
     return SamplingParams(thinking=thinking.mode, max_thinking_tokens=thinking.max_thinking_tokens)
-
-
-def _open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriever:
-    """A retrieval system over a base, or over a folder of documents that is read now.
-
-    Raises:
-        StoreError: the folder does not exist, or the base cannot be opened.
-    """
-    from lunagpt.rag import RAGSystem, is_base
-
-    if is_base(Path(path)):
-        return RAGSystem.open(path, config)
-    if not os.path.isdir(path):
-        raise StoreError(f'Não há base nem pasta de documentos em "{path}". Confira o caminho.')
-    system = RAGSystem(_without_base(config))
-    system.index_directory(path)
-    return system
-
-
-def _without_base(config: LunaConfig | None) -> LunaConfig | None:
-    if config is None:
-        return None
-    return config.model_copy(update={"rag": config.rag.model_copy(update={"knowledge_base_path": None})})

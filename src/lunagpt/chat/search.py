@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from lunagpt.config import LunaConfig
-from lunagpt.errors import GenerationError
+from lunagpt.errors import GenerationError, StoreError
 
 _LEAST_RELEVANCE = 0.1
 
@@ -102,3 +104,26 @@ def as_passage(item: Any, number: int) -> Mapping[str, Any]:
         f"O resultado {number} da busca não serve: {type(item).__name__}. O método retrieve deve devolver "
         'dicionários com "content" (e, se houver, "title" e "score") ou pares (documento, relevância).'
     )
+
+
+def open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriever:
+    """A retrieval system over a base, or over a folder of documents that is read now.
+
+    Raises:
+        StoreError: the folder does not exist, or the base cannot be opened.
+    """
+    from lunagpt.rag import RAGSystem, is_base
+
+    if is_base(Path(path)):
+        return RAGSystem.open(path, config)
+    if not os.path.isdir(path):
+        raise StoreError(f'Não há base nem pasta de documentos em "{path}". Confira o caminho.')
+    system = RAGSystem(_without_base(config))
+    system.index_directory(path)
+    return system
+
+
+def _without_base(config: LunaConfig | None) -> LunaConfig | None:
+    if config is None:
+        return None
+    return config.model_copy(update={"rag": config.rag.model_copy(update={"knowledge_base_path": None})})

@@ -35,8 +35,9 @@ from lunagpt.chat.grounding.router import Intent, asks_for_a_fact, intent_of
 from lunagpt.chat.report import ChatReport
 from lunagpt.chat.safety import crisis_reply
 from lunagpt.chat.search import Source
+from lunagpt.conditions import Condition
 from lunagpt.data.grounding_format import format_evidence
-from lunagpt.engines import AnswerStream, Engine, Message
+from lunagpt.engines import AnswerStream, ConditionedEngine, Engine, Message
 from lunagpt.errors import GenerationError
 from lunagpt.generation import SamplingParams, Thought
 
@@ -71,6 +72,7 @@ class Turn:
         cancel: when set, the answer stops.
         sources: where to look things up, in this order.
         model_reads_passages: whether the engine answers well from passages; else answers are quotations.
+        condition: style and domain of the conversation, for an engine that takes them.
         must_look_up: answer from the sources or not at all, whatever the message sounds like.
         reply: an answer that is decided before any source or model is asked (set by `analyse`).
         intent: what the message wants; query: the message so that it can be searched (set by `analyse`).
@@ -91,6 +93,7 @@ class Turn:
     cancel: threading.Event | None = None
     sources: tuple[Source, ...] = ()
     model_reads_passages: bool = False
+    condition: Condition | None = None
     must_look_up: bool = False
     reply: str | None = None
     intent: Intent = Intent.TALK
@@ -186,7 +189,7 @@ def generate(turn: Turn) -> Turn:
     system = [{"role": "system", "content": turn.system_prompt}] if turn.system_prompt else []
     history = turn.history if turn.model_reads_passages else _own_words(turn.history)
     turn.prompt = [*system, *history, {"role": "user", "content": content}]
-    turn.stream = turn.engine.stream(turn.prompt, turn.params, cancel=turn.cancel)
+    turn.stream = _start(turn)
     turn.report.take(turn.stream.report)
     if turn.report.skipped_tokens:
         logger.warning(
@@ -196,6 +199,13 @@ def generate(turn: Turn) -> Turn:
     if turn.report.dropped_messages:
         logger.debug("[gerar] %d mensagens antigas não cabem mais no contexto", turn.report.dropped_messages)
     return turn
+
+
+def _start(turn: Turn) -> AnswerStream:
+    engine = turn.engine
+    if turn.condition is not None and isinstance(engine, ConditionedEngine):
+        return engine.stream(turn.prompt, turn.params, cancel=turn.cancel, condition=turn.condition)
+    return engine.stream(turn.prompt, turn.params, cancel=turn.cancel)
 
 
 def verify(turn: Turn) -> Turn:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from lunagpt.conditions import Condition
 from lunagpt.generation import SamplingParams, Thought
 
 #: One turn of a dialogue: "role" is system, user or assistant; "content" its text. A message of the assistant
@@ -115,5 +116,33 @@ class Engine(Protocol):
 
         Raises:
             GenerationError: the dialogue cannot be answered; raised here or while iterating.
+        """
+        ...
+
+
+@runtime_checkable
+class ConditionedEngine(Engine, Protocol):
+    """An engine whose manner of speaking can be set beside the words of the dialogue."""
+
+    @property
+    def takes_conditions(self) -> bool:
+        """Whether its model can do that too."""
+        ...
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        params: SamplingParams,
+        *,
+        cancel: threading.Event | None = None,
+        condition: Condition | None = None,
+    ) -> AnswerStream:
+        """See `Engine.stream`.
+
+        Args:
+            condition: style and domain of the conversation.
+
+        Raises:
+            GenerationError: as there; or the model takes no condition.
         """
         ...

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lunagpt.conditions import Condition
 from lunagpt.engines.base import AnswerReport, AnswerStream, Message
 from lunagpt.engines.context_window import FittedPrompt, fit_prompt
 from lunagpt.generation import LoopGuard, SamplingParams, TextStreamer, Thought, settle_thinking
@@ -28,9 +29,11 @@ _AROUND_THINKING = 2
 
 @dataclass(slots=True)
 class _Snapshot:
-    """A decoding state, the tokens it has read, and the scores (V,) of the token after them."""
+    """A decoding state, the tokens it has read under which condition, and the scores (V,) of the token after
+    them."""
 
     ids: list[int]
+    condition: Condition | None
     state: DecodingState
     logits: Tensor
 
@@ -46,14 +49,22 @@ class LunaEngine:
 
     One engine may be shared by several conversations and threads: whoever is answering takes the kept states
     away, so others then read their dialogue from its start.
+
+    A model with a hypernetwork speaks under the condition of each conversation: its style, its domain and its
+    system prompt. What was read under another condition is read anew.
     """
 
-    def __init__(self, model: LunaModel, *, config: LunaConfig | None = None) -> None:
+    def __init__(
+        self, model: LunaModel, *, config: LunaConfig | None = None, merge_conditions: bool = False
+    ) -> None:
         """
         Args:
             model: the model; its tokenizer encodes the dialogue.
             config: the user's settings; a `tokenizer.max_length` set in them makes the context window
                 smaller.
+            merge_conditions: speak with weights into which the condition is merged, instead of computing its
+                changes at every token: faster for a single conversation, at the price of a second copy of
+                the weights that change (the last one is kept; `forget` frees it).
         """
         self.model = model
         self.tokenizer = model.tokenizer
@@ -62,15 +73,23 @@ class LunaEngine:
             self.context_window = min(self.context_window, config.tokenizer.max_length)
         self._banned = _unspeakable_tokens(model)
         self._kept: tuple[_Snapshot, ...] = ()
+        self._merge_conditions = merge_conditions
+        self._merged: tuple[Condition, LunaModel] | None = None
         self._taking = threading.Lock()
 
     @property
     def name(self) -> str:
         return self.model.config.model.name
 
+    @property
+    def takes_conditions(self) -> bool:
+        """Whether the model has a hypernetwork, which turns a condition into another way of speaking."""
+        return self.model.hypernet is not None
+
     def forget(self) -> None:
         """Frees the memory of the last conversation."""
         self._kept = ()
+        self._merged = None
 
     def stream(
         self,
@@ -78,15 +97,21 @@ class LunaEngine:
         params: SamplingParams,
         *,
         cancel: threading.Event | None = None,
+        condition: Condition | None = None,
     ) -> AnswerStream:
         """See `Engine.stream`. The answer also ends when it goes round in circles (see `LoopGuard`).
 
         Args:
             params: the tokens that end a turn and the control tokens that may not be spoken are added here.
+            condition: the system message of the dialogue is added here, and the domain found out if it is
+                "auto".
 
         Raises:
-            GenerationError: there is no message, or a system message leaves no room for the question.
+            GenerationError: there is no message, a system message leaves no room for the question, or a
+                condition is given to a model without a hypernetwork.
         """
+        from lunagpt.models.conditioned import resolved
+
         params = settle_thinking(params, self.model)
         share = self.context_window // _ANSWER_SHARE
         budget = max(1, min(params.max_thinking_tokens, share))
@@ -105,26 +130,29 @@ class LunaEngine:
             dropped_messages=prompt.dropped_messages,
             skipped_tokens=prompt.skipped_tokens,
         )
-        return AnswerStream(self._pieces(prompt, params, cancel, report), report)
+        condition = resolved(self.model, condition, *(_first(messages, role) for role in ("system", "user")))
+        return AnswerStream(self._pieces(prompt, params, condition, cancel, report), report)
 
     def _pieces(
         self,
         prompt: FittedPrompt,
         params: SamplingParams,
+        condition: Condition | None,
         cancel: threading.Event | None,
         report: AnswerReport,
     ) -> Iterator[str | Thought]:
         from lunagpt.generation import Reply, before_reply
 
         prompt_ids = before_reply(prompt.ids, params)
-        known = self._take(prompt_ids)
+        known = self._take(prompt_ids, condition)
+        model, state = self._speaker(condition)
         known_ids = [] if known is None else known.ids
         report.reused_tokens = len(known_ids)
         reply = Reply(
-            self.model,
+            model,
             prompt_ids[len(known_ids) :],
             params,
-            state=None if known is None else known.state,
+            state=state if known is None else known.state,
             logits=None if known is None else known.logits,
             cancel=cancel,
         )
@@ -132,13 +160,14 @@ class LunaEngine:
 
         def keep() -> None:
             if reply.logits is not None:
-                after = _Snapshot([*known_ids, *reply.read_ids], reply.state, reply.logits)
+                read = [*known_ids, *reply.read_ids]
+                after = _Snapshot(read, condition, reply.state, reply.logits)
                 self._kept = (after, *boundary)
 
         try:
             if reply.read_prompt():
                 assert reply.logits is not None
-                boundary = (_Snapshot(prompt_ids, reply.state.clone(), reply.logits),)
+                boundary = (_Snapshot(prompt_ids, condition, reply.state.clone(), reply.logits),)
                 yield from self._segments(reply, report)
         except GeneratorExit:  # the reader went away between two tokens
             report.finish_reason = "cancelled"
@@ -172,11 +201,27 @@ class LunaEngine:
             else:
                 report.finish_reason = reason
 
-    def _take(self, ids: list[int]) -> _Snapshot | None:
-        """The kept state that has read the longest beginning of `ids`, taken out of the engine."""
+    def _speaker(self, condition: Condition | None) -> tuple[LunaModel, DecodingState]:
+        """The model that speaks under a condition, and an empty state for it."""
+        if condition is None or not self._merge_conditions:
+            return self.model, self.model.new_state(condition)
+        merged = self._merged
+        if merged is None or merged[0] != condition:
+            from lunagpt.models.conditioned import merged as merge
+
+            self._merged = merged = (condition, merge(self.model, condition))
+        return merged[1], merged[1].new_state()
+
+    def _take(self, ids: list[int], condition: Condition | None) -> _Snapshot | None:
+        """The kept state that has read the longest beginning of `ids` under the same condition, taken out of
+        the engine."""
         with self._taking:
             kept, self._kept = self._kept, ()
-        fitting = [snapshot for snapshot in kept if snapshot.ids == ids[: len(snapshot.ids)]]
+        fitting = [
+            snapshot
+            for snapshot in kept
+            if snapshot.condition == condition and snapshot.ids == ids[: len(snapshot.ids)]
+        ]
         return max(fitting, key=lambda snapshot: len(snapshot.ids), default=None)
 
 
@@ -186,6 +231,11 @@ def _typed(piece: str, thinking: bool, report: AnswerReport) -> str | Thought:
         return piece
     report.thinking += piece
     return Thought(piece)
+
+
+def _first(messages: Sequence[Message], role: str) -> str | None:
+    """The first message of a role."""
+    return next((message["content"] for message in messages if message["role"] == role), None)
 
 
 def _unspeakable_tokens(model: LunaModel) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from lunagpt.errors import GenerationError
 from lunagpt.generation.sampling import SamplingParams, sample
 
 if TYPE_CHECKING:
+    from lunagpt.conditions import Condition
     from lunagpt.models import LunaModel
     from lunagpt.models.decoding_state import DecodingState
 
@@ -148,6 +149,7 @@ def generate_batch(
     pad_token_id: int = 0,
     cancel: threading.Event | None = None,
     on_step: Callable[[list[int | None]], None] | None = None,
+    condition: Condition | Sequence[Condition | None] | None = None,
 ) -> Tensor:
     """Continues several prompts at once.
 
@@ -159,6 +161,7 @@ def generate_batch(
         pad_token_id: fills a row after its stop token.
         cancel: when set, returns what there is.
         on_step: called after each step with the chosen token of every row, None for rows that have ended.
+        condition: style, domain and system prompt of all rows or of each; needs a model with a hypernetwork.
 
     Returns:
         (B, T + new) prompts followed by the answers, each with its stop token; new <= max_new_tokens.
@@ -187,7 +190,7 @@ def generate_batch(
         return cancel is not None and cancel.is_set()
 
     with torch.inference_mode():
-        state = model.new_state()
+        state = model.new_state(condition)
         logits = None
         for start in range(0, time, PREFILL_PIECE):
             if stopped():

@@ -20,9 +20,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.promote_types(hidden.dtype, torch.float32))
-        needed = hidden.requires_grad or weight.requires_grad
-        grad_hidden = torch.empty_like(hidden) if needed else None
-        grad_weight = torch.zeros(weight.shape, dtype=total.dtype, device=weight.device) if needed else None
+        grad_hidden = torch.empty_like(hidden) if hidden.requires_grad or weight.requires_grad else None
+        grad_weight = None  # of a frozen weight it costs a third of the work, and nobody asks for it
+        if weight.requires_grad:
+            grad_weight = torch.zeros(weight.shape, dtype=total.dtype, device=weight.device)
         cast = weight.to(hidden.dtype)
         for start in range(0, hidden.shape[0], SLICE):
             h, target = hidden[start : start + SLICE], labels[start : start + SLICE, None]
@@ -32,26 +33,28 @@ class _LinearCrossEntropy(torch.autograd.Function):
             logits.exp_()
             normaliser = logits.sum(dim=1, keepdim=True)
             total += (normaliser.log() - picked).sum()
-            if grad_hidden is not None and grad_weight is not None:
+            if grad_hidden is not None:
                 probabilities = logits.div_(normaliser)
                 probabilities.scatter_add_(1, target, -torch.ones_like(picked))
                 narrow = probabilities.to(hidden.dtype)
                 torch.mm(narrow, cast, out=grad_hidden[start : start + SLICE])
+                if grad_weight is None:
+                    continue
                 if narrow.dtype == grad_weight.dtype:
                     grad_weight.addmm_(narrow.t(), h)
                 else:
                     grad_weight += narrow.t() @ h
-        if grad_hidden is not None and grad_weight is not None:
-            ctx.save_for_backward(grad_hidden, grad_weight.to(weight.dtype))
+        if grad_hidden is not None:
+            ctx.save_for_backward(grad_hidden, None if grad_weight is None else grad_weight.to(weight.dtype))
         return total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor | None, None]:
         grad_hidden, grad_weight = ctx.saved_tensors
         return (
             grad_hidden * grads[0].to(grad_hidden.dtype),
-            grad_weight * grads[0].to(grad_weight.dtype),
+            None if grad_weight is None else grad_weight * grads[0].to(grad_weight.dtype),
             None,
         )
 

@@ -326,7 +326,8 @@ class LunaModel(nn.Module):
         Args:
             attention_mask: (B, T), 0 at padding on the left.
             max_length: of prompt and continuation together; `max_new_tokens` counts the continuation alone.
-            settings: fields of `SamplingParams` (temperature, top_p, top_k, repetition_penalty, seed, ...).
+            settings: fields of `SamplingParams` (temperature, top_p, top_k, repetition_penalty, seed, ...);
+                and `condition`, see `new_state`.
 
         Returns:
             (B, T + new) ids; rows that ended early are filled with the pad token.
@@ -341,7 +342,9 @@ class LunaModel(nn.Module):
             )
         settings.setdefault("max_new_tokens", room)
         settings.setdefault("stop_token_ids", (self.tokenizer.end_token_id,))
-        return generate_batch(self, input_ids, attention_mask, SamplingParams(**settings))
+        condition = settings.pop("condition", None)
+        params = SamplingParams(**settings)
+        return generate_batch(self, input_ids, attention_mask, params, condition=condition)
 
     def generate_text(
         self,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lunagpt.conditions import Condition
 from lunagpt.errors import GenerationError, LunaError
+from lunagpt.models.conditioned import resolved
 
 if TYPE_CHECKING:
     from lunagpt.models.luna_model import LunaModel
@@ -23,6 +25,7 @@ def generate_text(
     *,
     system: str | None = None,
     on_thought: Callable[[str], object] | None = None,
+    condition: Condition | None = None,
     **settings: Any,
 ) -> Iterator[str]:
     """Answers one message; yields the text in pieces, whole characters each.
@@ -33,6 +36,7 @@ def generate_text(
             answer must begin with (they are yielded too).
         max_length: tokens of the answer at most. system: system message.
         on_thought: is given the thinking before the answer, piece by piece; it is never yielded.
+        condition: style and domain, for a model with a hypernetwork.
         settings: fields of `SamplingParams`, `thinking` among them (by default as `config.thinking`
             has it). With a prefix there is no thinking.
 
@@ -66,7 +70,8 @@ def generate_text(
     settings.setdefault("stop_token_ids", (tokenizer.end_token_id,))
     settings.setdefault("banned_token_ids", tuple(tokenizer.special_token_ids - {tokenizer.end_token_id}))
     params = settle_thinking(SamplingParams(**settings), model)
-    for kind, tokens in Reply(model, before_reply(ids, params), params).segments():
+    state = model.new_state(resolved(model, condition, system, content))
+    for kind, tokens in Reply(model, before_reply(ids, params), params, state=state).segments():
         for piece in stream_text(tokenizer, tokens):
             if kind == "answer":
                 yield piece

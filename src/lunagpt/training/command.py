@@ -56,6 +56,7 @@ def train_command(
         LunaError: settings, data or folders that do not fit; the message says what to do.
     """
     from lunagpt.models import LunaModel
+    from lunagpt.models.conditioned import add_hypernet
 
     keep_freed_memory()
     if threads is not None:
@@ -73,6 +74,10 @@ def train_command(
         model = LunaModel.from_scratch(recipe.config, seed=recipe.config.training.seed)
     else:
         model = LunaModel.from_pretrained(base, recipe.config)
+        wanted = recipe.config.model
+        if wanted.use_hypernet and model.hypernet is None:
+            shape = {key: value for key, value in wanted.to_dict().items() if key.startswith("hypernet_")}
+            model = add_hypernet(model, recipe.config.training.seed, **shape)
     model.to(recipe.config.device)
     model.config.model.decides_to_think |= recipe.teaches_when_to_think
     recipe.config.save(run_dir / "config.yaml")

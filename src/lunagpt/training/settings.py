@@ -26,6 +26,10 @@ class TrainingSettings(TrainingConfig):
     """
 
     embedding_weight_decay: float = Field(0.0, ge=0, description="Decaimento dos pesos do embedding.")
+    train_only: list[str] = Field(
+        default_factory=list,
+        description="Começos dos nomes dos pesos que são treinados, como hypernet.; vazio treina todos.",
+    )
     momentum: float = Field(0.95, ge=0, lt=1, description="Momento do Muon.")
     betas: tuple[float, float] = Field((0.9, 0.95), description="Médias móveis do AdamW.")
     decay_steps: int | None = Field(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from lunagpt.data.token_cache import token_byte_lengths
 from lunagpt.errors import ConfigError, LunaError
+from lunagpt.models.parameters import train_only
 from lunagpt.training import checkpoints
 from lunagpt.training.batches import IGNORED, Batch, as_batch, batch_stream, num_batches, num_learned
 from lunagpt.training.callbacks import Callback, resolve_callbacks
@@ -359,6 +360,8 @@ class Trainer:
     # -- setting up ------------------------------------------------------------------------------------------
 
     def _build_optimizers(self) -> Optimizers:
+        if self.settings.train_only:
+            train_only(self.model, *self.settings.train_only)
         if self._optimizer is not None:
             return Optimizers([self._optimizer])
         return build_optimizer(self.model, self.settings)
