@@ -91,6 +91,17 @@ def test_from_recipe_to_model_folder(place: Path) -> None:
     assert "> Quem é você?" in (place / "run" / "samples.txt").read_text(encoding="utf-8")
 
 
+def test_a_hypernetwork_is_added_to_a_trained_model_and_trained_alone(place: Path) -> None:
+    run(place, "base", max_steps=2)
+    changes = ["model.use_hypernet=true", "model.hypernet_size=8", "training.train_only=[hypernet.]"]
+    run(place, "style", base_model=place / "base" / "model", changes=changes)
+    base, model = (LunaModel.from_pretrained(place / name / "model") for name in ("base", "style"))
+    assert model.config.model.hypernet_size == 8
+    weights = model.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in base.state_dict().items())
+    assert weights.keys() > base.state_dict().keys()
+
+
 @pytest.mark.parametrize("experts", [False, True])
 def test_continued_run_equals_unbroken_one(place: Path, experts: bool) -> None:
     changes = ["model.use_moe=true", "model.moe_layers=all", "model.num_experts=4"] if experts else []
