@@ -6,9 +6,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from lunagpt.engines import AnswerReport, AnswerStream, Message
-from lunagpt.generation import SamplingParams
+from lunagpt.generation import SamplingParams, Thought
 
 
 class ScriptedEngine:
@@ -17,6 +18,8 @@ class ScriptedEngine:
     Attributes:
         prompts: the messages of every call.
         params: the sampling settings of every call.
+        thoughts: said before every answer if thinking is on, as thinking.
+        decides_to_think: whether "auto" thinks too.
     """
 
     name = "roteiro"
@@ -28,6 +31,8 @@ class ScriptedEngine:
         self._pause = seconds_per_word
         self.prompts: list[list[Message]] = []
         self.params: list[SamplingParams] = []
+        self.thoughts = ""
+        self.decides_to_think = False
 
     @classmethod
     def saying(cls, *replies: str | Exception) -> ScriptedEngine:
@@ -46,7 +51,26 @@ class ScriptedEngine:
         self.prompts.append(list(messages))
         self.params.append(params)
         report = AnswerReport(prompt_tokens=len(messages))
-        return AnswerStream(self._pieces(self._reply(list(messages)), report, cancel), report)
+        thinks = params.thinking == "on" or (params.thinking == "auto" and self.decides_to_think)
+        thoughts = self._thoughts(params, report, cancel) if thinks and self.thoughts else iter(())
+        answer = self._pieces(self._reply(list(messages)), report, cancel)
+        return AnswerStream(chain(thoughts, answer), report)
+
+    def _thoughts(
+        self, params: SamplingParams, report: AnswerReport, cancel: threading.Event | None
+    ) -> Iterator[Thought]:
+        report.thinking_finish_reason = "stop"
+        for piece in re.findall(r"\s*\S+", self.thoughts):
+            time.sleep(self._pause)
+            if cancel is not None and cancel.is_set():
+                report.thinking_finish_reason = "cancelled"
+                return
+            if report.thinking_tokens == params.max_thinking_tokens:
+                report.thinking_finish_reason = "length"
+                return
+            report.thinking_tokens += 1
+            report.thinking += piece
+            yield Thought(piece)
 
     def _pieces(
         self, reply: str | Exception, report: AnswerReport, cancel: threading.Event | None

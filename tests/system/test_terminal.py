@@ -228,6 +228,50 @@ def test_colours_only_where_they_are_wanted(start: Start) -> None:
         assert bool(re.search(colours, terminal.raw)) == wanted
 
 
+def test_thinking_is_shown_dimmed_or_not_at_all(start: Start) -> None:
+    terminal = start("chat", "--show-thinking")
+    assert "pensa sempre" in terminal.expect(PROMPT)
+    terminal.type("Olá\r")
+    shown = terminal.expect("p49")
+    assert re.search(r"Luna \(pensando\): i0 i1 [\s\S]*i49\n\nLuna: \(1\) Olá p0", shown)
+    assert all(len(line) <= 60 for line in shown[shown.rindex("Luna (pensando)") :].splitlines())
+    assert "\x1b[2mLuna (pensando): \x1b[0m" in terminal.raw
+    terminal.expect(PROMPT)
+    terminal.type("/thinking off\r")
+    terminal.expect("oculto")
+    terminal.expect(PROMPT)
+    terminal.type("E agora?\r")
+    assert "i0" not in terminal.expect("p49")
+    terminal.expect(PROMPT)
+    terminal.type("/sair\r")
+    assert terminal.ends() == 0
+
+
+def test_hidden_thinking_leaves_nothing_on_the_screen(start: Start) -> None:
+    terminal = start("chat", LUNA_THINKING__MODE="on")
+    terminal.expect(PROMPT)
+    terminal.type("Olá\r")
+    shown = terminal.expect("p49")
+    assert "i0" not in shown
+    assert re.search(r"Luna: pensando… +Luna: \(1\) Olá p0", shown)
+    assert re.search(r"pensando…\S*\r +\r", terminal.raw)
+
+
+def test_ctrl_c_while_thinking_ends_the_turn_and_leaves_no_trace(start: Start) -> None:
+    terminal = start("chat", "--show-thinking", pace=0.05)
+    terminal.expect(PROMPT)
+    terminal.type("Pense\r")
+    terminal.expect("i3")
+    terminal.type(CTRL_C)
+    said = terminal.expect(r"\[resposta interrompida\]")
+    assert "i49" not in said
+    assert "p0" not in said
+    terminal.expect(PROMPT)
+    terminal.type("De novo\r")
+    terminal.expect(r"Luna: \(1\) De novo")
+    terminal.type(CTRL_C)
+
+
 # -- pipes ---------------------------------------------------------------------------------------------------
 
 

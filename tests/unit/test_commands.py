@@ -38,7 +38,12 @@ class Luna:
 
     def _open(self, settings: opening.ChatSettings) -> LunaChat:
         self.settings.append(settings)
-        return LunaChat(self.engine, system_prompt=settings.system, params=settings.sampling())
+        return LunaChat(
+            self.engine,
+            system_prompt=settings.system,
+            params=settings.sampling(),
+            show_thinking=settings.show_thinking,
+        )
 
     def __call__(self, *arguments: str, stdin: str | bytes = "") -> tuple[int, str, str]:
         data = stdin.encode() if isinstance(stdin, str) else stdin
@@ -123,20 +128,69 @@ def test_bytes_that_are_no_text_do_not_end_the_program(luna: Luna) -> None:
 
 def test_all_options_arrive(luna: Luna, tmp_path: Path) -> None:
     flags = ["--config", "c.yaml", "--model", "m", "--system", "s", "--temperature", "0", "--top-p", "0,5"]
-    flags += ["--max-tokens", "7", "--seed", "0", "--verbose"]
-    expected = opening.ChatSettings(Path("c.yaml"), Path("m"), "s", 0.0, 0.5, 7, 0, True)
+    flags += [
+        "--max-tokens",
+        "7",
+        "--seed",
+        "0",
+        "--verbose",
+        "--show-thinking",
+        "--max-thinking-tokens",
+        "9",
+    ]
+    expected = opening.ChatSettings(
+        Path("c.yaml"), Path("m"), "s", 0.0, 0.5, 7, 0, True, show_thinking=True, max_thinking_tokens=9
+    )
     luna("chat", *flags, "oi")
     luna("--query", "oi", *flags)
     luna(*flags, stdin="oi")
     assert luna.settings == [expected] * 3
     params = luna.engine.params[-1]
     assert (params.temperature, params.top_p, params.max_new_tokens, params.seed) == (0.0, 0.5, 7, 0)
+    assert (params.thinking, params.max_thinking_tokens) == ("on", 9)
 
 
 def test_verbose_shows_the_stages(luna: Luna) -> None:
     _, out, err = luna("chat", "--verbose", "oi")
     assert out == "1: oi\n"
     assert re.search(r"\[preparar\] 1 mensagens.*\[gerar\] 1 tokens lidos.*fim: stop", err, re.DOTALL)
+
+
+# -- thinking ------------------------------------------------------------------------------------------------
+
+
+def test_shown_thinking_goes_beside_the_answers(luna: Luna) -> None:
+    luna.engine.thoughts = "um e um"
+    assert luna("chat", "oi") == (0, "1: oi\n", "")
+    thought = f"{texts.THINKING_PROMPT}um e um\n\n"
+    assert luna("chat", "--show-thinking", "oi") == (0, "1: oi\n", thought)
+    assert luna("--interactive", "--show-thinking", stdin="a\nb\n") == (0, "1: a\n\n3: b\n", thought * 2)
+    shortened = f"{texts.THINKING_PROMPT}um e\n\n"
+    assert luna("--query", "oi", "--show-thinking", "--max-thinking-tokens", "2")[2] == shortened
+
+
+def test_thinking_is_switched_in_the_conversation(luna: Luna) -> None:
+    luna.engine.thoughts = "hm"
+    talk = "a\n/thinking on\nb\n/pensamento off\nc\n/thinking\nd\n/thinking talvez\n"
+    code, out, err = luna("chat", stdin=talk)
+    assert (code, out) == (0, "1: a\n\n3: b\n\n5: c\n\n7: d\n")
+    on = f"{texts.THINKING_IS_ON} {texts.THINKING_ALWAYS}\n{texts.THINKING_PROMPT}hm\n\n"
+    doubt = 'Não entendi "talvez". Use /thinking on ou /thinking off.\n'
+    assert err == f"{on}{texts.THINKING_IS_OFF}\n{on}{doubt}"
+    answers = [prompt[-2] for prompt in luna.engine.prompts[1:]]
+    assert [answer.get("thinking") for answer in answers] == [None, "hm", None]
+    luna.engine.decides_to_think = True
+    assert luna("chat", stdin="/thinking on\n")[2] == f"{texts.THINKING_IS_ON}\n"
+
+
+def test_a_file_of_answers_has_the_thinking_apart(luna: Luna, tmp_path: Path) -> None:
+    luna.engine.thoughts = "um e um"
+    questions = tmp_path / "perguntas.txt"
+    questions.write_text("Quanto é?\n", encoding="utf-8")
+    hidden = luna("--input", str(questions))[1]
+    assert hidden == "Pergunta: Quanto é?\nResposta: 1: Quanto é?\n\n"
+    shown = luna("--input", str(questions), "--show-thinking")[1]
+    assert shown == "Pergunta: Quanto é?\nPensamento: um e um\nResposta: 1: Quanto é?\n\n"
 
 
 # -- failing -------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def run_chat(
     Raises:
         LunaError: the conversation cannot begin, or the question cannot be answered.
     """
+    from lunagpt.chat.abilities import decides_to_think
     from lunagpt.commands.console import PlainConsole, open_console
     from lunagpt.commands.files import answer_file, read_questions
     from lunagpt.commands.repl import answer, converse
@@ -44,6 +45,8 @@ def run_chat(
     console = open_console()
     if console.interactive:
         print(banner(chat))
+        if chat.show_thinking and not decides_to_think(chat.engine):
+            console.note(f"{texts.THINKING_ALWAYS}\n")
     return converse(chat, console, verbose=settings.verbose)
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 from lunagpt.chat import LunaChat
+from lunagpt.chat.abilities import decides_to_think
 from lunagpt.commands import failures, slash, texts
 from lunagpt.commands.console import Console, read_message
 from lunagpt.commands.sources import footnotes, passages_text
@@ -134,7 +135,10 @@ def _thinking_switched(chat: LunaChat, message: str) -> str:
     if wanted is None:
         return _not_understood(message)
     chat.show_thinking = wanted
-    return texts.THINKING_IS_ON if wanted else texts.THINKING_IS_OFF
+    if not wanted:
+        return texts.THINKING_IS_OFF
+    warning = "" if decides_to_think(chat.engine) else f" {texts.THINKING_ALWAYS}"
+    return texts.THINKING_IS_ON + warning
 
 
 def _not_understood(message: str) -> str:

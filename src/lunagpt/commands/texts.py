@@ -169,6 +169,10 @@ RAG_IS_OFF = "A busca nos seus documentos está desligada."
 ENCYCLOPEDIA_IS_ON = "A busca na enciclopédia está ligada."
 ENCYCLOPEDIA_IS_OFF = "A busca na enciclopédia está desligada."
 THINKING_IS_ON = "O pensamento, quando houver, aparece antes da resposta."
+THINKING_ALWAYS = (
+    "Este modelo não aprendeu a escolher quando pensar: agora pensa sempre, o que demora mais e, num modelo "
+    "pequeno, costuma piorar a resposta."
+)
 THINKING_IS_OFF = "O pensamento está oculto."
 ON_OR_OFF = 'Não entendi "{value}". Use {command} on ou {command} off.'
 NO_SOURCES = "A última resposta não veio de documentos: foi o modelo que a escreveu."
