@@ -127,6 +127,26 @@ def test_asking_in_json(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 <= citation["score"] <= 1
 
 
+def test_asking_a_model_that_thinks(
+    base: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = ScriptedEngine(lambda _messages: "A multa por descumprir as regras é de R$ 180,00. [1]")
+    engine.thoughts = "O trecho fala em multa."
+    monkeypatch.setattr("lunagpt.commands.ask.DeferredEngine", lambda *_arguments: engine)
+    question = ["ask", "--rag", str(base), "Qual é o valor da multa por descumprir as regras?"]
+    assert cli.main(question) == 0
+    hidden = capsys.readouterr()
+    assert hidden.out.startswith("A multa por descumprir")
+    assert hidden.err == ""
+    assert cli.main([*question, "--show-thinking"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == hidden.out
+    assert shown.err == f"{texts.THINKING_PROMPT}O trecho fala em multa.\n\n"
+    assert cli.main([*question, "--show-thinking", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["thinking"], told["grounding"]) == ("O trecho fala em multa.", "model")
+
+
 # -- in a conversation ---------------------------------------------------------------------------------------
 
 
