@@ -87,6 +87,9 @@ class ModelConfig(Section):
     expert_balancing: Literal["bias", "loss", "none"] = Field(
         "bias", description="O que equilibra a carga: bias (sem perda), loss (perda f·P) ou none."
     )
+    emotional_routing: bool = Field(
+        False, description="A emoção do que já foi dito pesa na escolha dos especialistas (com use_moe)."
+    )
     use_hypernet: bool = Field(False, description="Liga as hiper-redes.")
     hypernet_rank: int = Field(4, ge=1, description="Posto das mudanças que a hiper-rede gera.")
     hypernet_size: int = Field(64, ge=1, description="Largura interna da hiper-rede.")
@@ -138,6 +141,8 @@ class ModelConfig(Section):
             )
         if not (self.use_attention or self.use_state_space):
             raise ValueError("use_attention e use_state_space estão os dois desligados; ligue ao menos um")
+        if self.emotional_routing and not self.use_moe:
+            raise ValueError("emotional_routing escolhe entre especialistas; ligue também use_moe")
         if self.experts_per_token > self.num_experts:
             raise ValueError(
                 f"experts_per_token ({self.experts_per_token}) não pode passar de num_experts "
@@ -209,6 +214,8 @@ def count_parameters(model: ModelConfig) -> int:
     tables = model.vocab_size * width * (1 if model.tie_embeddings else 2)
     expert_layers = sum(model.has_experts(i) for i in range(model.num_layers))
     experts = model.num_experts * (3 * width * model.expert_width + width)
+    if model.emotional_routing:
+        experts += 8 * (width + model.num_experts)
     dense = 3 * width * model.intermediate_size
     feed_forward = expert_layers * experts + (model.num_layers - expert_layers) * dense
     total = tables + model.num_layers * layer + feed_forward + width

@@ -90,6 +90,7 @@ class HybridBlock(nn.Module):
                 config.experts_per_token,
                 config.expert_dropout,
                 config.expert_balancing,
+                config.emotional_routing,
             )
         else:
             self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
@@ -109,6 +110,14 @@ class HybridBlock(nn.Module):
             x = x + self.state_space.mix(normed, state, context.mask, context.starts, changes=changes)
         normed = self.feed_forward_norm(x)
         if self.moe is not None:
-            return x + self.moe(normed, context.losses)
+            mixed = self.moe(
+                normed,
+                context.losses,
+                mask=context.mask,
+                starts=context.starts,
+                state=state,
+                emotions=None if context.traits is None else context.traits.get("emotion"),
+            )
+            return x + mixed
         assert self.feed_forward is not None
         return x + self.feed_forward(normed, changes)

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lunagpt.models.decoding_state import LayerState
+from lunagpt.models.emotional_routing import EmotionalRouting, emotion_loss
 from lunagpt.models.experts import Backend, Choice, mix_experts
 from lunagpt.models.layers import Linear
 
@@ -36,6 +38,8 @@ class MoEBlock(nn.Module):
         num_experts: E. sparse_top_k: C, at most E.
         expert_dropout: share of the experts' inner values dropped in training.
         load_balancing: True for "bias", False for "none", or a name: "bias" (no loss), "loss" (f·P).
+        emotional_routing: let the emotion of what was said so far move the router's logits, see
+            `EmotionalRouting`.
         z_loss: weight of the router z-loss per token; 0 leaves it out.
         backend, activation: see `mix_experts`.
     """
@@ -50,6 +54,7 @@ class MoEBlock(nn.Module):
         sparse_top_k: int = 2,
         expert_dropout: float = 0.1,
         load_balancing: bool | Balancing = True,
+        emotional_routing: bool = False,
         *,
         z_loss: float = Z_LOSS,
         backend: Backend = "auto",
@@ -72,6 +77,7 @@ class MoEBlock(nn.Module):
         self.up_proj = Linear(input_dim, num_experts * self.hidden_dim)
         self.down_proj = Linear(self.hidden_dim, num_experts * input_dim)
         self.router = nn.Parameter(torch.empty(num_experts, input_dim))
+        self.emotional_routing = EmotionalRouting(input_dim, num_experts) if emotional_routing else None
         self.register_buffer("balance_bias", torch.zeros(num_experts))
         self._load: Tensor | None = None  # choices since the last `rebalance`
         self.usable_experts = num_experts
@@ -84,14 +90,30 @@ class MoEBlock(nn.Module):
             weight.normal_(std=self.input_dim**-0.5)
         self.down_proj.weight.normal_(std=self.hidden_dim**-0.5)
 
-    def forward(self, x: Tensor, losses: list[Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        losses: list[Tensor] | None = None,
+        *,
+        mask: Tensor | None = None,
+        starts: Tensor | None = None,
+        state: LayerState | None = None,
+        emotions: Tensor | None = None,
+    ) -> Tensor:
         """
         Args:
             x: (B, T, D).
-            losses: receives the balance losses, each a scalar in nats summed over the tokens.
+            losses: receives the balance and emotion losses, each a scalar in nats summed over the tokens.
+            mask, starts, state: for the reading of emotions, see `EmotionalRouting.scores`.
+            emotions: (B, T) int64 labels to learn it from, see `emotion_loss`.
         """
         flat = x.reshape(-1, self.input_dim)
         logits = self.router_logits(flat)
+        if self.emotional_routing is not None:
+            scores = self.emotional_routing.scores(x, mask, starts, state)
+            logits = logits + self.emotional_routing(scores).flatten(0, 1)
+            if self.training and losses is not None and emotions is not None:
+                losses.append(emotion_loss(scores, emotions))
         choice = self.choose(logits)
         if self.training:
             self._count(choice)

@@ -25,6 +25,8 @@ def upcycle(
     experts_per_token: int = 2,
     layers: Literal["alternate", "all"] | list[int] = "alternate",
     seed: int = 0,
+    *,
+    emotional_routing: bool = False,
 ) -> LunaModel:
     """A copy of a dense model with experts in the place of feed-forward networks.
 
@@ -33,6 +35,7 @@ def upcycle(
     Args:
         layers: which, as `model.moe_layers` of the configuration.
         seed: of the router's weights.
+        emotional_routing: with `EmotionalRouting`, which changes nothing until it has been trained.
 
     Raises:
         ConfigError: the model has experts already, or the numbers do not fit.
@@ -45,6 +48,7 @@ def upcycle(
         "num_experts": num_experts,
         "experts_per_token": experts_per_token,
         "expert_size": model.config.model.intermediate_size,
+        "emotional_routing": emotional_routing,
     }
     grown = LunaModel.from_scratch(model.config.replaced(model=sizes), seed=seed, tokenizer=model.tokenizer)
     grown.load_state_dict(model.state_dict(), strict=False)
