@@ -16,6 +16,7 @@ from lunagpt.config import LunaConfig
 from lunagpt.models.attention import Attention
 from lunagpt.models.layers import RotaryPositions
 from lunagpt.models.state_space_layer import StateSpaceLayer
+from lunagpt.models.visibility import Visibility
 from lunagpt.training.parallel import keep_freed_memory
 from machine import describe_machine, write_table
 
@@ -70,7 +71,7 @@ def main() -> None:
         times = [
             microseconds_per_token(lambda x=x: layer(x).sum().backward(), length, args.repeats),
             microseconds_per_token(
-                lambda x=x, t=tables: attention(x, t).sum().backward(), length, args.repeats
+                lambda x=x, t=tables: attention(x, t, Visibility()).sum().backward(), length, args.repeats
             ),
         ]
         first = first or times

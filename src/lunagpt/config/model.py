@@ -72,6 +72,27 @@ class ModelConfig(Section):
     norm_eps: float = Field(1e-5, gt=0, description="Épsilon das normalizações.")
     max_position_embeddings: int = Field(2048, ge=1, description="Contexto para o qual o modelo é treinado.")
     tie_embeddings: bool = Field(True, description="Entrada e saída usam a mesma tabela de vocabulário.")
+    positions: Literal["rotary", "relative", "rotary+relative", "none"] = Field(
+        "rotary", description="Posições na atenção: rotary, relative (viés por distância), as duas ou none."
+    )
+    relative_buckets: int = Field(32, ge=2, description="Faixas de distância do viés relativo.")
+    relative_distance: int = Field(
+        1024, ge=2, description="Distância a partir da qual o viés relativo já não muda."
+    )
+    attention_temperature: bool = Field(
+        False, description="Liga a temperatura da atenção, aprendida por cabeça, com QK-norm."
+    )
+    embedding_convolution: bool = Field(
+        False, description="Liga a convolução causal curta sobre os embeddings (largura conv_kernel)."
+    )
+    sliding_window: int | None = Field(
+        None, ge=1, description="Tokens que a atenção das camadas com janela vê; null: sem janela."
+    )
+    window_layers: Literal["inner", "alternate", "all"] | list[int] = Field(
+        "inner",
+        description="Camadas com janela: inner (menos a primeira, a do meio e a última), alternate, all ou "
+        "números.",
+    )
     use_attention: bool = Field(True, description="Liga a atenção.")
     use_state_space: bool = Field(True, description="Liga o espaço de estados (Mamba-2).")
     use_moe: bool = Field(False, description="Liga a mistura de especialistas.")
@@ -148,16 +169,22 @@ class ModelConfig(Section):
                 f"experts_per_token ({self.experts_per_token}) não pode passar de num_experts "
                 f"({self.num_experts})"
             )
-        if isinstance(self.moe_layers, list):
-            beyond = [i for i in self.moe_layers if not 0 <= i < self.num_layers]
+        for field in ("moe_layers", "window_layers"):
+            named = getattr(self, field)
+            beyond = [i for i in named if not 0 <= i < self.num_layers] if isinstance(named, list) else []
             if beyond:
                 raise ValueError(
-                    f"moe_layers fala da camada {beyond[0]}, mas elas vão de 0 a {self.num_layers - 1}"
+                    f"{field} fala da camada {beyond[0]}, mas elas vão de 0 a {self.num_layers - 1}"
                 )
         if self.use_hypernet and not self.hypernet_shapes:
             raise ValueError(
                 f"nenhum dos hypernet_maps ({', '.join(self.hypernet_maps)}) existe neste modelo; escolha "
                 "mapas das partes que estão ligadas"
+            )
+        if self.relative_buckets > self.relative_distance:
+            raise ValueError(
+                f"relative_buckets ({self.relative_buckets}) não pode passar de relative_distance "
+                f"({self.relative_distance})"
             )
         return self
 
@@ -166,6 +193,27 @@ class ModelConfig(Section):
         if not self.use_moe or self.moe_layers == "all":
             return self.use_moe
         return layer % 2 == 1 if self.moe_layers == "alternate" else layer in self.moe_layers
+
+    def has_window(self, layer: int) -> bool:
+        """Whether the attention of layer number `layer` sees the last `sliding_window` tokens only."""
+        if self.sliding_window is None or self.window_layers == "all":
+            return self.sliding_window is not None
+        if self.window_layers == "inner":  # as in Hymba (arXiv 2411.13676, section 2.3)
+            return layer not in (0, self.num_layers // 2, self.num_layers - 1)
+        return layer % 2 == 1 if self.window_layers == "alternate" else layer in self.window_layers
+
+    def window_of(self, layer: int) -> int | None:
+        """Tokens that the attention of layer number `layer` sees; None for all."""
+        return self.sliding_window if self.has_window(layer) else None
+
+    @property
+    def has_rotary_positions(self) -> bool:
+        return self.positions in ("rotary", "rotary+relative")
+
+    @property
+    def has_relative_positions(self) -> bool:
+        """Whether attention has a bias by distance."""
+        return self.use_attention and self.positions in ("relative", "rotary+relative")
 
     @property
     def expert_width(self) -> int:
@@ -206,12 +254,15 @@ def count_parameters(model: ModelConfig) -> int:
     layer = 2 * width
     if model.use_attention:
         layer += 2 * width * model.head_dim * (model.num_heads + model.num_kv_heads)
+        layer += model.num_heads * (width + 1) if model.attention_temperature else 0
     if model.use_state_space:
         inner, heads = model.ssm_inner_size, model.ssm_num_heads
         convolved = inner + 2 * model.ssm_num_groups * model.state_size
         projections = width * (inner + convolved + heads) + inner * width
         layer += projections + convolved * (model.conv_kernel + 1) + 3 * heads
     tables = model.vocab_size * width * (1 if model.tie_embeddings else 2)
+    tables += model.relative_buckets * model.num_heads if model.has_relative_positions else 0
+    tables += model.conv_kernel * width if model.embedding_convolution else 0
     expert_layers = sum(model.has_experts(i) for i in range(model.num_layers))
     experts = model.num_experts * (3 * width * model.expert_width + width)
     if model.emotional_routing:
@@ -250,6 +301,7 @@ def halve(model: ModelConfig) -> ModelConfig:
         "intermediate_size": max(1, model.intermediate_size // 2),
         "expert_size": model.expert_size and max(1, model.expert_size // 2),
         "moe_layers": "alternate" if isinstance(model.moe_layers, list) else model.moe_layers,
+        "window_layers": "inner" if isinstance(model.window_layers, list) else model.window_layers,
         "ssm_inner_size": ssm_heads * model.ssm_head_dim,
         "ssm_num_heads": ssm_heads,
         "ssm_num_groups": groups,

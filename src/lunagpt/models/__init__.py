@@ -5,6 +5,7 @@ from lunagpt.models.decoding_state import DecodingState, LayerState
 from lunagpt.models.hypernet import DomainSpecificHyperAdapter, HyperAdapter, HyperNetwork
 from lunagpt.models.luna_model import LunaModel, LunaOutput
 from lunagpt.models.parameters import parameter_groups
+from lunagpt.models.relational_embeddings import RelationalPositionalEmbedding
 from lunagpt.models.state_space_layer import StateSpaceLayer
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LayerState",
     "LunaModel",
     "LunaOutput",
+    "RelationalPositionalEmbedding",
     "StateSpaceLayer",
     "parameter_groups",
     "verify_folder",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from lunagpt.config import ModelConfig
+from lunagpt.errors import ConfigError
 
 if TYPE_CHECKING:
     from lunagpt.models.luna_model import LunaModel
@@ -28,8 +29,34 @@ _RENAMED = (
 )
 
 
+def refuse_what_falcon_h1_lacks(model: ModelConfig) -> None:
+    """
+    Raises:
+        ConfigError: the model has a part that Falcon-H1 does not have, or lacks one that it has.
+    """
+    differing = {
+        "use_attention": not model.use_attention,
+        "use_state_space": not model.use_state_space,
+        "use_moe": model.use_moe,
+        "positions": model.positions != "rotary",
+        "attention_temperature": model.attention_temperature,
+        "embedding_convolution": model.embedding_convolution,
+        "sliding_window": any(model.has_window(i) for i in range(model.num_layers)),
+    }
+    if names := [f"model.{name}" for name, differs in differing.items() if differs]:
+        raise ConfigError(
+            f"Este modelo não pode ser exportado como Falcon-H1, que não tem equivalente para "
+            f"{', '.join(names)}. Exporte um modelo treinado sem isso, ou use este com o próprio LunaGPT."
+        )
+
+
 def falcon_h1_config(model: ModelConfig) -> dict[str, Any]:
-    """Arguments of transformers' `FalconH1Config` for this shape."""
+    """Arguments of transformers' `FalconH1Config` for this shape.
+
+    Raises:
+        ConfigError: see `refuse_what_falcon_h1_lacks`.
+    """
+    refuse_what_falcon_h1_lacks(model)
     return {
         "vocab_size": model.vocab_size,
         "hidden_size": model.hidden_size,
@@ -54,7 +81,12 @@ def falcon_h1_config(model: ModelConfig) -> dict[str, Any]:
 
 
 def falcon_h1_weights(model: LunaModel) -> dict[str, Tensor]:
-    """The weights as `FalconH1ForCausalLM` names and shapes them; no ``lm_head`` when embeddings are tied."""
+    """The weights as `FalconH1ForCausalLM` names and shapes them; no ``lm_head`` when embeddings are tied.
+
+    Raises:
+        ConfigError: see `refuse_what_falcon_h1_lacks`.
+    """
+    refuse_what_falcon_h1_lacks(model.config.model)
     weights = {}
     for name, tensor in model.state_dict().items():
         for ours, theirs in _RENAMED:

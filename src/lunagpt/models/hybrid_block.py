@@ -18,6 +18,7 @@ from lunagpt.models.layers import FeedForward, RMSNorm
 from lunagpt.models.low_rank import UNCHANGED, Changes
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.state_space_layer import StateSpaceLayer
+from lunagpt.models.visibility import Visibility
 
 Traits = dict[str, Tensor]
 
@@ -27,24 +28,19 @@ class Context:
     """What all layers of one forward pass share.
 
     Attributes:
-        rotary: cosine and sine tables of the positions.
-        attention_mask: (B or 1, 1, T, S) bool or None, see `Attention.forward`.
+        rotary: cosine and sine tables of the positions, or None without rotary positions.
+        views: what a layer's attention looks at, by the size of its window (None: everything).
         mask: (B, T) bool, False at padding, or None.
         starts: (B, T) bool, True where a packed document starts, or None.
-        length: slots of the attention cache filled before this pass.
-        blocks: tiles of the attention mask worth computing, see `visible_blocks`, or None for the whole of
-            it.
         losses: receives what layers want minimised beside the cross-entropy, or None.
         traits: for each name in `lunagpt.data.traits.TRAITS`, (B, T) int64, the number of the trait of a
             token's document, -1 where it is not known; or None.
     """
 
-    rotary: tuple[Tensor, Tensor]
-    attention_mask: Tensor | None = None
+    rotary: tuple[Tensor, Tensor] | None
+    views: dict[int | None, Visibility]
     mask: Tensor | None = None
     starts: Tensor | None = None
-    length: int = 0
-    blocks: list[tuple[int, int, int]] | None = None
     losses: list[Tensor] | None = None
     traits: Traits | None = None
 
@@ -61,7 +57,14 @@ class HybridBlock(nn.Module):
         super().__init__()
         self.input_norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.attention = (
-            Attention(config.hidden_size, config.num_heads, config.num_kv_heads, config.head_dim)
+            Attention(
+                config.hidden_size,
+                config.num_heads,
+                config.num_kv_heads,
+                config.head_dim,
+                config.window_of(index),
+                config.attention_temperature,
+            )
             if config.use_attention
             else None
         )
@@ -103,9 +106,8 @@ class HybridBlock(nn.Module):
         """
         normed = self.input_norm(x)
         if self.attention is not None:
-            x = x + self.attention(
-                normed, context.rotary, context.attention_mask, state, context.length, context.blocks, changes
-            )
+            visible = context.views[self.attention.window]
+            x = x + self.attention(normed, context.rotary, visible, state, changes)
         if self.state_space is not None:
             x = x + self.state_space.mix(normed, state, context.mask, context.starts, changes=changes)
         normed = self.feed_forward_norm(x)

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from lunagpt.conditions import Condition, DomainLike, StyleLike
 from lunagpt.config import LunaConfig
 from lunagpt.errors import ConfigError, GenerationError
-from lunagpt.models.attention import visible_blocks
 from lunagpt.models.conditioned import adapters_of, adapters_of_rows, detect_domain, merged
 from lunagpt.models.conditioning import ModelHyperNetwork, Rows
+from lunagpt.models.convolution import EmbeddingConvolution
 from lunagpt.models.cross_entropy import linear_cross_entropy
 from lunagpt.models.decoding_state import DecodingState, extend_mask
 from lunagpt.models.hybrid_block import Context, HybridBlock, Traits
@@ -30,6 +30,8 @@ from lunagpt.models.layers import Linear, RMSNorm, RotaryPositions
 from lunagpt.models.low_rank import UNCHANGED, Adapters
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.parameters import initialise
+from lunagpt.models.relational_embeddings import RelationalPositionalEmbedding
+from lunagpt.models.visibility import Passage, token_positions, views_of
 
 if TYPE_CHECKING:
     from lunagpt.tokenizer import LunaTokenizer
@@ -70,6 +72,14 @@ class LunaModel(nn.Module):
         self.lm_head = None if model.tie_embeddings else Linear(model.hidden_size, model.vocab_size)
         self.rotary = RotaryPositions(model.head_dim, model.rope_theta)
         self.hypernet = ModelHyperNetwork(model) if model.use_hypernet else None
+        self.relative_positions: RelationalPositionalEmbedding | None = None
+        if model.has_relative_positions:
+            self.relative_positions = RelationalPositionalEmbedding(
+                model.relative_distance, model.num_heads, num_buckets=model.relative_buckets, absolute=False
+            )
+        self.embedding_convolution: EmbeddingConvolution | None = None
+        if model.embedding_convolution:
+            self.embedding_convolution = EmbeddingConvolution(model.hidden_size, model.conv_kernel)
         if not table.is_meta:  # loading builds on the meta device and brings its own weights
             initialise(self, model.hidden_size)
 
@@ -210,26 +220,34 @@ class LunaModel(nn.Module):
             losses: receives what layers want minimised beside the cross-entropy (scalars, nats summed over
                 tokens).
         """
+        model = self.config.model
         batch, time = input_ids.shape
         mask = extend_mask(state, attention_mask, batch, time)
         length = 0 if state is None else state.length
         real = None if mask is None else mask[:, length:]
-        positions = _positions(input_ids, real, None if state is None else state.positions)
+        positions = token_positions(input_ids, real, None if state is None else state.positions)
         starts = None
         if document_ids is not None:
             starts = F.pad(document_ids[:, 1:] != document_ids[:, :-1], (1, 0))
         context = Context(
-            rotary=self.rotary(positions),
-            attention_mask=_attention_mask(mask, document_ids, batch, time, length, input_ids.device),
+            rotary=self.rotary(positions) if model.has_rotary_positions else None,
+            views=views_of(
+                model,
+                Passage(time, length, input_ids.device, mask, document_ids),
+                self.relative_positions,
+                self.compute_dtype,
+            ),
             mask=real,
             starts=starts,
-            length=length,
-            # fused kernels win on a GPU, skipping the empty part of the square wins on a CPU
-            blocks=None if document_ids is None or input_ids.is_cuda else visible_blocks(document_ids),
             losses=losses,
             traits=traits,
         )
         x = self.embedding(input_ids).to(self.compute_dtype)
+        if self.embedding_convolution is not None:
+            past = None if state is None else state.embeddings
+            x, past = self.embedding_convolution(x, past, real, starts)
+            if state is not None:
+                state.embeddings = past
         adapters = adapters or (None if state is None else state.adapters)
         changes = [] if adapters is None else adapters.of_tokens(batch, time)
         for i, layer in enumerate(self.layers):
@@ -367,32 +385,6 @@ class LunaModel(nn.Module):
         from lunagpt.models.text import encode_text
 
         return encode_text(self, text, pooling)
-
-
-def _positions(input_ids: Tensor, real: Tensor | None, before: Tensor | None) -> Tensor:
-    """Positions (B, T) counted over real tokens only; `before` (B,) were read earlier."""
-    if real is None:
-        positions = torch.arange(input_ids.shape[1], device=input_ids.device).expand(input_ids.shape)
-    else:
-        positions = (real.cumsum(dim=1) - 1).clamp(min=0)
-    return positions if before is None else positions + before[:, None]
-
-
-def _attention_mask(
-    mask: Tensor | None, documents: Tensor | None, batch: int, time: int, length: int, device: torch.device
-) -> Tensor | None:
-    """(B or 1, 1, T, S) bool, True where a query may look; None where causality alone decides."""
-    if mask is None and documents is None and (length == 0 or time == 1):
-        return None
-    rows = torch.arange(length, length + time, device=device)[:, None]
-    columns = torch.arange(length + time, device=device)
-    visible = (columns <= rows)[None, None]
-    if documents is not None:
-        visible = visible & (documents[:, None, :, None] == documents[:, None, None, :])
-    if mask is not None:
-        itself = columns == rows  # padding looks at itself: a row that sees nothing would become NaN
-        visible = (visible & mask[:, None, None, :]) | itself
-    return visible
 
 
 def _refuse_missing_parts(config: LunaConfig) -> None:

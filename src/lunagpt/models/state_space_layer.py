@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lunagpt.models.convolution import causal_convolution
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.layers import Linear
 from lunagpt.models.low_rank import UNCHANGED, Changes
@@ -132,7 +133,12 @@ class StateSpaceLayer(nn.Module):
             projected, dt = projected + change[..., :wide], dt + change[..., wide:]
         gate, mixed = projected.split((self.inner_size, self.conv_size), dim=-1)
         dt = F.softplus(dt.float() + self.dt_bias)
-        mixed = F.silu(self._convolve(mixed, state, starts))
+        past = None if state is None else state.convolution
+        kernel, bias = self.conv_weight.to(x.dtype), self.conv_bias.to(x.dtype)
+        mixed, past = causal_convolution(mixed, kernel, bias, past, starts)
+        mixed = F.silu(mixed)
+        if state is not None:
+            state.convolution = past
         if mask is not None:
             mixed = mixed * mask[..., None]  # the bias of the convolution must not enter through padding
         u, B, C = mixed.split((self.inner_size, *[self.num_groups * self.state_size] * 2), dim=-1)
@@ -152,27 +158,6 @@ class StateSpaceLayer(nn.Module):
             state.recurrent = carried
         y = y.reshape(batch, time, self.inner_size) * self.activation(gate)
         return self.out_proj(y, changes.get("out_proj"))
-
-    def _convolve(self, x: Tensor, state: LayerState | None, starts: Tensor | None) -> Tensor:
-        """Causal depthwise convolution over time, (B, T, channels), as a sum of W shifted copies."""
-        time, reach = x.shape[1], self.conv_kernel - 1
-        if state is None or state.convolution is None:
-            padded = F.pad(x, (0, 0, reach, 0))
-        else:
-            padded = torch.cat((state.convolution, x), dim=1)
-        if state is not None:
-            state.convolution = padded[:, padded.shape[1] - reach :]
-        weight = self.conv_weight.to(x.dtype)
-        y = x * weight[:, reach] + self.conv_bias.to(x.dtype)
-        if starts is not None:
-            document = F.pad(starts.cumsum(dim=1), (reach, 0))
-        for distance in range(1, reach + 1):
-            shifted = padded[:, reach - distance : reach - distance + time]
-            if starts is not None:
-                same = document[:, reach - distance : reach - distance + time] == document[:, reach:]
-                shifted = shifted * same[..., None]
-            y = y + shifted * weight[:, reach - distance]
-        return y
 
     def forward(self, x: Tensor, use_cache: bool = False) -> Tensor:
         """(B, T, D) -> (B, T, D). With `use_cache` the layer goes on where the last such call ended."""
