@@ -79,12 +79,12 @@ class LunaReader:
         return self.model.device
 
     def start(self, ids: Tensor) -> Tensor:
-        from lunagpt.generation.decoding import PREFILL_PIECE
+        from lunagpt.generation import prefill
 
         self._state = self.model.new_state()
-        for piece in ids.split(PREFILL_PIECE, dim=1):
-            scores = self.step(piece)
-        return scores
+        scores = prefill(self.model, ids, state=self._state)
+        assert scores is not None  # nothing stops it
+        return scores[:, -1]
 
     def step(self, ids: Tensor) -> Tensor:
         output = self.model(ids, state=self._state, logits_to_keep=1)

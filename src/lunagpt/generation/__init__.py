@@ -15,7 +15,7 @@ from lunagpt.generation.streaming import TextStreamer, stream_text
 from lunagpt.generation.thinking import Thought, settle_thinking
 
 if TYPE_CHECKING:
-    from lunagpt.generation.decoding import Decoding, generate_batch, generate_tokens
+    from lunagpt.generation.decoding import Decoding, generate_batch, generate_tokens, prefill
     from lunagpt.generation.reply import Reply, before_reply
 
 # Name -> the module that has it, and needs torch.
@@ -25,6 +25,7 @@ _LAZY = {
     "before_reply": "reply",
     "generate_batch": "decoding",
     "generate_tokens": "decoding",
+    "prefill": "decoding",
 }
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "before_reply",
     "generate_batch",
     "generate_tokens",
+    "prefill",
     "sample",
     "settle_thinking",
     "stream_text",

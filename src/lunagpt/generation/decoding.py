@@ -140,6 +140,37 @@ def generate_tokens(
     return iter(Decoding(model, input_ids, params, state=state, cancel=cancel))
 
 
+def prefill(
+    model: LunaModel,
+    input_ids: Tensor,
+    attention_mask: Tensor | None = None,
+    state: DecodingState | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Tensor | None:
+    """Reads prompts of any length in pieces, each with all that came before in the state.
+
+    The result is that of reading them at once, but beside the state only one piece needs memory: what a
+    prompt of T tokens costs is its attention cache, and in layers with a sliding window not even that grows.
+
+    Args:
+        input_ids: (B, T), T > 0. attention_mask: (B, T), 0 at padding on the left, or None.
+        state: receives what is read; None reads from the start and keeps nothing.
+        stopped: asked before each piece; reading ends when it says True.
+
+    Returns:
+        (B, 1, V) scores of the token after the prompt, float32; None if stopped.
+    """
+    state = model.new_state() if state is None else state
+    logits = None
+    for start in range(0, input_ids.shape[1], PREFILL_PIECE):
+        if stopped():
+            return None
+        piece = slice(start, start + PREFILL_PIECE)
+        mask = None if attention_mask is None else attention_mask[:, piece]
+        logits = model(input_ids[:, piece], attention_mask=mask, state=state, logits_to_keep=1).logits
+    return logits
+
+
 def generate_batch(
     model: LunaModel,
     input_ids: Tensor,
@@ -191,16 +222,10 @@ def generate_batch(
 
     with torch.inference_mode():
         state = model.new_state(condition)
-        logits = None
-        for start in range(0, time, PREFILL_PIECE):
-            if stopped():
-                return input_ids.clone()
-            piece = slice(start, start + PREFILL_PIECE)
-            mask = None if attention_mask is None else attention_mask[:, piece]
-            output = model(input_ids[:, piece], attention_mask=mask, state=state, logits_to_keep=1)
-            state, logits = output.state, output.logits
+        logits = prefill(model, input_ids, attention_mask, state, stopped)
+        if logits is None:
+            return input_ids.clone()
         while True:
-            assert logits is not None
             scores = logits[:, -1].float().cpu()
             step: list[int | None] = [None] * batch
             for row in range(batch):
@@ -216,8 +241,7 @@ def generate_batch(
                 on_step(step)
             if all(ended) or len(columns) >= params.max_new_tokens or stopped():
                 break
-            output = model(columns[-1][:, None], state=state, logits_to_keep=1)
-            state, logits = output.state, output.logits
+            logits = model(columns[-1][:, None], state=state, logits_to_keep=1).logits
     # cloned outside inference mode: callers may use the result in training code
     return torch.cat([input_ids, torch.stack(columns, dim=1)], dim=1).clone()
 
