@@ -19,6 +19,8 @@ from lunagpt.commands.usage import LunaCommand, LunaGroup, UsageProblem, explain
 app = typer.Typer(cls=LunaGroup, help=texts.ROOT_HELP, add_completion=False, rich_markup_mode=None)
 tokenizer_app = typer.Typer(cls=LunaGroup, help=texts.TOKENIZER_HELP, rich_markup_mode=None)
 app.add_typer(tokenizer_app, name="tokenizer")
+inspect_app = typer.Typer(cls=LunaGroup, help=texts.INSPECT_HELP, rich_markup_mode=None)
+app.add_typer(inspect_app, name="inspect")
 
 
 @app.callback(invoke_without_command=True)
@@ -267,6 +269,40 @@ def info(
     from lunagpt.commands.info import run_info
 
     return run_info(model)
+
+
+@inspect_app.command("experts", cls=LunaCommand, help=texts.INSPECT_EXPERTS_HELP)
+def inspect_experts(
+    model: Annotated[Path | None, typer.Argument(metavar="MODELO", help=texts.INFO_MODEL)] = None,
+    text: options.InspectTextOption = None,
+    file: options.InspectFileOption = None,
+    layer: options.InspectLayerOption = None,
+    max_tokens: options.InspectMaxTokensOption = options.DEFAULT_INSPECTED_TOKENS,
+) -> int:
+    from lunagpt.commands.inspect import run_inspect_experts
+
+    return run_inspect_experts(model, text=text, file=file, layers=layer, max_tokens=max_tokens)
+
+
+@app.command("upcycle", cls=LunaCommand, help=texts.UPCYCLE_HELP)
+def upcycle(
+    model: options.UpcycleModelArgument,
+    output: options.UpcycleOutputArgument,
+    experts: options.ExpertsOption = options.DEFAULT_EXPERTS,
+    per_token: options.PerTokenOption = options.DEFAULT_PER_TOKEN,
+    layers: options.ExpertLayersOption = options.DEFAULT_EXPERT_LAYERS,
+    emotional_routing: options.EmotionalRoutingOption = False,
+) -> int:
+    from lunagpt.commands.upcycle import run_upcycle
+
+    return run_upcycle(
+        model,
+        output,
+        experts=experts,
+        per_token=per_token,
+        layers=layers,
+        emotional_routing=emotional_routing,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -285,6 +285,8 @@ ENGLISH = re.compile(
         ["train", "--help"],
         ["tokenizer", "--help"],
         ["tokenizer", "train", "--help"],
+        ["inspect", "experts", "--help"],
+        ["upcycle", "--help"],
         ["info", "--help"],
         ["index", "--help"],
         ["ask", "--help"],

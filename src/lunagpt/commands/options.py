@@ -212,3 +212,47 @@ ComparisonOutputOption = Annotated[
     ),
 ]
 NoSpeedOption = Annotated[bool, typer.Option("--no-speed", help=texts.COMPARE_NO_SPEED)]
+InspectTextOption = Annotated[str | None, typer.Option("--text", metavar="TEXTO", help=texts.INSPECT_TEXT)]
+InspectFileOption = Annotated[Path | None, typer.Option("--file", metavar="ARQUIVO", help=texts.INSPECT_FILE)]
+InspectLayerOption = Annotated[
+    list[int] | None,
+    typer.Option("--layer", metavar="NÚMERO", parser=_integer(0), help=texts.INSPECT_LAYER),
+]
+DEFAULT_INSPECTED_TOKENS = 4096  # a few seconds with luna-nano on one core
+InspectMaxTokensOption = Annotated[
+    int,
+    typer.Option(
+        "--max-tokens",
+        metavar="NÚMERO",
+        parser=_integer(1),
+        help=texts.INSPECT_MAX_TOKENS.format(default=DEFAULT_INSPECTED_TOKENS),
+    ),
+]
+DEFAULT_EXPERTS, DEFAULT_PER_TOKEN, DEFAULT_EXPERT_LAYERS = 8, 2, "alternate"
+UpcycleModelArgument = Annotated[Path, typer.Argument(metavar="MODELO", help=texts.UPCYCLE_MODEL)]
+UpcycleOutputArgument = Annotated[Path, typer.Argument(metavar="SAIDA", help=texts.UPCYCLE_OUTPUT)]
+ExpertsOption = Annotated[
+    int,
+    typer.Option(
+        "--experts",
+        metavar="NÚMERO",
+        parser=_integer(1),
+        help=texts.UPCYCLE_EXPERTS.format(default=DEFAULT_EXPERTS),
+    ),
+]
+PerTokenOption = Annotated[
+    int,
+    typer.Option(
+        "--per-token",
+        metavar="NÚMERO",
+        parser=_integer(1),
+        help=texts.UPCYCLE_PER_TOKEN.format(default=DEFAULT_PER_TOKEN),
+    ),
+]
+ExpertLayersOption = Annotated[
+    str,
+    typer.Option(
+        "--layers", metavar="CAMADAS", help=texts.UPCYCLE_LAYERS.format(default=DEFAULT_EXPERT_LAYERS)
+    ),
+]
+EmotionalRoutingOption = Annotated[bool, typer.Option("--emotional-routing", help=texts.UPCYCLE_EMOTIONAL)]

@@ -26,6 +26,16 @@ Se os documentos não trazem a resposta, diz isso e onde procurou. Sem --rag, pr
 TOKENIZER_HELP = "Ferramentas do tokenizador, que divide o texto em pedaços para o modelo."
 TOKENIZER_TRAIN_HELP = "Aprende um vocabulário com os textos dados e grava a pasta do tokenizador."
 INFO_HELP = "Mostra o que há numa pasta de modelo e confere os arquivos dela."
+INSPECT_HELP = "Mostra o que acontece dentro de um modelo."
+INSPECT_EXPERTS_HELP = """Mostra que tokens vão para que especialistas, camada por camada.
+
+Lê um texto (sem --text nem --file, artigos da Enciclopédia Luna) e mostra, de cada especialista, a parte da
+carga, o que ele recebe mais do que o esperado e os tokens mais próprios dele. Com roteamento emocional,
+mostra também a emoção lida em --text ou --file e o que ela muda na escolha."""
+UPCYCLE_HELP = """Faz de um modelo denso um modelo com especialistas, que responde como o original.
+
+Cada especialista começa como cópia da rede que substitui; o treino (luna train --base-model SAIDA) os
+diferencia. MODELO é uma pasta de modelo ou luna-nano."""
 EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %,
 o acaso e o que uma resposta fixa alcança.
 
@@ -96,6 +106,16 @@ TOKENIZER_OUTPUT = "Pasta a gravar; padrão {default}."
 TOKENIZER_RECIPE = "Arquivo .json com o peso de cada grupo de textos e a parte aprendida dentro dos morfemas."
 HELD_OUT = "Arquivo de texto cujos trechos não podem entrar no treino; pode ser repetida."
 INFO_MODEL = "Pasta do modelo; sem ela, o modelo que vem com o LunaGPT."
+INSPECT_TEXT = "Texto a ler."
+INSPECT_FILE = "Arquivo de texto a ler."
+INSPECT_LAYER = "Só esta camada, contada a partir de 0; pode ser repetida."
+INSPECT_MAX_TOKENS = "Lê no máximo estes tokens; padrão {default}."
+UPCYCLE_MODEL = "Pasta do modelo denso, ou luna-nano."
+UPCYCLE_OUTPUT = "Pasta a gravar; não pode existir."
+UPCYCLE_EXPERTS = "Especialistas por camada; padrão {default}."
+UPCYCLE_PER_TOKEN = "Especialistas que cada token usa; padrão {default}."
+UPCYCLE_LAYERS = "Camadas: alternate (uma sim, outra não), all, ou números como 1,3,5; padrão {default}."
+UPCYCLE_EMOTIONAL = "Liga também o roteamento emocional, que se treina com a coluna emotion dos dados."
 EVALUATE_MODELS = "Modelos a medir, um ou mais."
 EVALUATE_DATA = (
     "Arquivo ou pasta de avaliação; pode ser repetida. Sem ela, valem os conjuntos que vêm com o LunaGPT e a "
@@ -285,6 +305,53 @@ TOKENS = "{count} tokens"
 INFO_SIZE = "Tamanho em disco"
 INFO_FILES = "Arquivos"
 INFO_FILES_GOOD = "{count}, todos conferem com o manifesto (SHA-256)"
+
+# -- experts -------------------------------------------------------------------------------------------------
+
+TO_INSPECT = "inspecionar um modelo"
+INSPECT_ONE_TEXT = "As opções --text e --file não combinam: use uma de cada vez."
+INSPECT_NO_LAYER = "Não há especialistas na camada {layer}; eles estão nas camadas {layers}."
+INSPECT_HEADING = "{model}: {tokens} tokens de {source}"
+INSPECT_FROM_TEXT = "--text"
+INSPECT_FROM_ENCYCLOPEDIA = "artigos da Enciclopédia Luna"
+INSPECT_LAYER_HEADING = "Camada {layer}: {experts} especialistas, violação máxima {violation} %, {dead}"
+INSPECT_NO_DEAD = "nenhum parado"
+INSPECT_DEAD = "parados: {dead}"
+INSPECT_EXPERT = "{number:>4} {load:>5} %  {categories}"
+INSPECT_TOKENS = "              {tokens}"
+INSPECT_IDLE = "sem tokens neste texto"
+INSPECT_EVEN = "de tudo um pouco"
+INSPECT_CATEGORIES = {
+    "punctuation": "pontuação",
+    "number": "números",
+    "piece": "pedaços de palavra",
+    "function": "palavras gramaticais",
+    "name": "nomes",
+    "word": "outras palavras",
+    "space": "espaços",
+}
+INSPECT_LEGEND = (
+    "carga: parte das escolhas. violação: quanto a maior carga passa da média. 2×: recebe o dobro disso do "
+    "que a carga dele faria esperar. Os tokens que começam por espaço vêm entre aspas."
+)
+INSPECT_EMOTIONS = "Emoções lidas no fim do texto"
+INSPECT_UNTRAINED = "(todas iguais: a leitura de emoções ainda não foi treinada)"
+INSPECT_INFLUENCE = "O que a leitura muda na parte dos especialistas, em pontos percentuais:"
+INSPECT_INFLUENCE_LINE = "  camada {layer:>2}: {changes}"
+INSPECT_NO_INFLUENCE = "nada"
+TO_UPCYCLE = "converter um modelo"
+UPCYCLE_EXISTS = 'Já existe "{path}". Escolha outra pasta de saída.'
+UPCYCLE_BAD_LAYERS = '"{value}" não serve; use alternate, all ou números de camadas como 1,3,5'
+UPCYCLE_DONE = """{path}: {layers} camadas com {experts} especialistas, {per_token} por token.
+Parâmetros: de {before} para {after}. As respostas são as do modelo de origem até que o treino diferencie os
+especialistas: luna train RECEITA --base-model {path}"""
+UPCYCLE_CARD = """
+
+## Especialistas
+
+Convertido de {source} com luna upcycle: {experts} especialistas, {per_token} por token, nas camadas
+{layers}, cada um cópia da rede que substitui. Ao nascer, responde como o modelo de origem.
+"""
 
 # -- failures ------------------------------------------------------------------------------------------------
 

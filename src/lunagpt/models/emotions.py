@@ -67,13 +67,11 @@ def read_emotions(model: LunaModel, text: str | list[dict[str, str]]) -> Emotion
     inputs = expert_inputs(model, torch.tensor([ids], device=model.device))
     scores, influence = [], []
     for i, block in layers.items():
-        routing = block.emotional_routing
-        assert routing is not None
-        read = routing.scores(inputs[i])
-        plain = block.router_logits(inputs[i][0])
-        moved = block.choose(plain + routing(read)[0])
+        moved, _, read = block.route(inputs[i])
+        assert read is not None
+        plain = block.choose(block.router_logits(inputs[i][0]))
         scores.append(read[0, -1])
-        influence.append(_shares(moved, block) - _shares(block.choose(plain), block))
+        influence.append(_shares(moved, block) - _shares(plain, block))
     stacked = torch.stack(scores)
     probabilities = stacked.mean(0).softmax(-1).tolist()
     return EmotionReading(

@@ -107,21 +107,16 @@ class MoEBlock(nn.Module):
             mask, starts, state: for the reading of emotions, see `EmotionalRouting.scores`.
             emotions: (B, T) int64 labels to learn it from, see `emotion_loss`.
         """
-        flat = x.reshape(-1, self.input_dim)
-        logits = self.router_logits(flat)
-        if self.emotional_routing is not None:
-            scores = self.emotional_routing.scores(x, mask, starts, state)
-            logits = logits + self.emotional_routing(scores).flatten(0, 1)
-            if self.training and losses is not None and emotions is not None:
-                losses.append(emotion_loss(scores, emotions))
-        choice = self.choose(logits)
+        choice, logits, scores = self.route(x, mask, starts, state)
         if self.training:
             self._count(choice)
             if losses is not None:
                 losses += self._losses(logits, choice)
+                if scores is not None and emotions is not None:
+                    losses.append(emotion_loss(scores, emotions))
         experts = (self.num_experts, self.hidden_dim, self.input_dim)
         mixed = mix_experts(
-            flat,
+            x.reshape(-1, self.input_dim),
             choice,
             self.gate_proj.weight.to(x.dtype).view(experts),
             self.up_proj.weight.to(x.dtype).view(experts),
@@ -131,6 +126,25 @@ class MoEBlock(nn.Module):
             self.activation,
         )
         return mixed.view_as(x)
+
+    def route(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        starts: Tensor | None = None,
+        state: LayerState | None = None,
+    ) -> tuple[Choice, Tensor, Tensor | None]:
+        """Whom the tokens of x (B, T, D) go to; other arguments as in `forward`.
+
+        Returns:
+            The choice; the logits (N, E) it was made by; the scores (B, T, 8) of the emotions, or None.
+        """
+        logits = self.router_logits(x.reshape(-1, self.input_dim))
+        if self.emotional_routing is None:
+            return self.choose(logits), logits, None
+        scores = self.emotional_routing.scores(x, mask, starts, state)
+        logits = logits + self.emotional_routing(scores).flatten(0, 1)
+        return self.choose(logits), logits, scores
 
     def router_logits(self, x: Tensor) -> Tensor:
         """(N, D) -> (N, E), always in float32: a rounded score sends a token elsewhere."""

@@ -149,6 +149,14 @@ class Encyclopedia:
         found = self._connection.execute("SELECT title FROM articles WHERE id = ?", (number,)).fetchone()
         return str(found[0])
 
+    def texts(self, count: int) -> list[str]:
+        """The texts of so many articles, evenly spread over all."""
+        every = max(1, self.count // count)
+        found = self._connection.execute(
+            "SELECT text FROM articles WHERE id % ? = 0 ORDER BY id LIMIT ?", (every, count)
+        )
+        return [str(text) for (text,) in found]
+
     def _weight(self, term: str) -> float:
         (having,) = self._connection.execute(
             "SELECT count(*) FROM words WHERE words MATCH ?", (f'"{term}"',)

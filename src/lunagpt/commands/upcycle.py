@@ -1,0 +1,71 @@
+"""`luna upcycle`: from a dense model folder to one with experts that answers the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from lunagpt.commands import texts
+from lunagpt.commands.numbers import in_words
+from lunagpt.commands.opening import model_folder
+from lunagpt.config import LunaConfig
+from lunagpt.errors import ConfigError, ModelFolderError, missing_extra
+
+
+def run_upcycle(
+    source: Path, output: Path, *, experts: int, per_token: int, layers: str, emotional_routing: bool
+) -> int:
+    """Writes the model with experts, its weights stored as exactly as those of the original.
+
+    Returns:
+        0.
+
+    Raises:
+        LunaError: the model cannot be read or converted, or the output exists.
+        MissingDependencyError: torch is not installed.
+    """
+    try:
+        from lunagpt.models import LunaModel
+        from lunagpt.models.checkpoint import CARD
+        from lunagpt.models.upcycling import upcycle
+    except ModuleNotFoundError as error:
+        raise missing_extra(error.name or "torch", "torch", texts.TO_UPCYCLE) from error
+    output = output.expanduser()
+    if output.exists():
+        raise ModelFolderError(texts.UPCYCLE_EXISTS.format(path=output))
+    config = LunaConfig.from_environment()
+    folder = model_folder(source, config)
+    model = LunaModel.from_pretrained(folder, config, use_lightweight=True)  # in the type of the file
+    grown = upcycle(model, experts, per_token, _layers(layers), emotional_routing=emotional_routing)
+    numbers = [i for i in range(len(grown.layers)) if grown.config.model.has_experts(i)]
+    card = folder / CARD
+    told = texts.UPCYCLE_CARD.format(
+        source=model.config.model.name,
+        experts=experts,
+        per_token=per_token,
+        layers=", ".join(map(str, numbers)),
+    )
+    written = card.read_text(encoding="utf-8").rstrip() + told if card.is_file() else told.lstrip()
+    grown.save(output, dtype=model.embedding.weight.dtype, model_card=written)
+    print(
+        texts.UPCYCLE_DONE.format(
+            path=output,
+            layers=len(numbers),
+            experts=experts,
+            per_token=per_token,
+            before=in_words(model.num_parameters()),
+            after=in_words(grown.num_parameters()),
+        )
+    )
+    return 0
+
+
+def _layers(value: str) -> Literal["alternate", "all"] | list[int]:
+    if value == "alternate":
+        return "alternate"
+    if value == "all":
+        return "all"
+    try:
+        return [int(number) for number in value.split(",")]
+    except ValueError:
+        raise ConfigError(texts.UPCYCLE_BAD_LAYERS.format(value=value)) from None
