@@ -15,6 +15,7 @@ from lunagpt.commands import texts
 from lunagpt.config import LunaConfig
 from lunagpt.errors import ModelFolderError
 from lunagpt.generation import SamplingParams
+from lunagpt.utils.hardware import physical_cores
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
@@ -153,18 +154,6 @@ def set_threads(threads: int | None) -> None:
     import torch
 
     torch.set_num_threads(threads or physical_cores())
-
-
-def physical_cores() -> int:
-    """Cores that this process may use; a second thread per core would only take bandwidth from the first."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    cores = set()
-    for cpu in allowed:
-        try:
-            cores.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
-        except OSError:  # not Linux, or hidden: one core each
-            return len(allowed)
-    return len(cores)
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class LunaEngine:
         self._kept: tuple[_Snapshot, ...] = ()
         self._merge_conditions = merge_conditions
         self._merged: tuple[Condition, LunaModel] | None = None
+        self._switches = model.switches
         self._taking = threading.Lock()
 
     @property
@@ -84,7 +85,7 @@ class LunaEngine:
     @property
     def takes_conditions(self) -> bool:
         """Whether the model has a hypernetwork, which turns a condition into another way of speaking."""
-        return self.model.hypernet is not None
+        return self.model.hypernet is not None and self.model.hypernet.enabled
 
     def forget(self) -> None:
         """Frees the memory of the last conversation."""
@@ -143,6 +144,9 @@ class LunaEngine:
     ) -> Iterator[str | Thought]:
         from lunagpt.generation import Reply, before_reply
 
+        if self._switches != self.model.switches:  # what was read before was read by another model
+            self.forget()
+            self._switches = self.model.switches
         prompt_ids = before_reply(prompt.ids, params)
         known = self._take(prompt_ids, condition)
         model, state = self._speaker(condition)

@@ -21,6 +21,8 @@ class Attention(nn.Module):
             scores by a number per head that the token decides; it is 1 at birth.
     """
 
+    enabled = True  # see `components`
+
     def __init__(
         self,
         hidden_size: int,

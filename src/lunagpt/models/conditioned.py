@@ -64,7 +64,7 @@ def adapters_of(
 def adapters_of_rows(model: LunaModel, rows: Rows, losses: list[Tensor]) -> Adapters | None:
     """The changes for a training batch; `losses` receives that of the domain detector, in training."""
     hypernet, table = model.hypernet, model.embedding.weight
-    if hypernet is None:
+    if hypernet is None or not hypernet.enabled:
         return None
     if model.training:
         losses.append(hypernet.domain_loss(rows, table))
@@ -125,7 +125,7 @@ def resolved(
         GenerationError: a condition was given to a model that takes none.
     """
     condition = condition or Condition()
-    if model.hypernet is None:
+    if model.hypernet is None or not model.hypernet.enabled:
         if condition:
             _hypernet(model)
         return None
@@ -142,6 +142,10 @@ def _hypernet(model: LunaModel) -> ModelHyperNetwork:
         raise GenerationError(
             "Este modelo não tem hiper-rede, por isso não muda de estilo nem de domínio. Use um modelo "
             'treinado com "use_hypernet": true (veja add_hypernet).'
+        )
+    if not model.hypernet.enabled:
+        raise GenerationError(
+            'A hiper-rede está desligada: as condições não agem. Ligue-a com enable_component("hypernet").'
         )
     return model.hypernet
 

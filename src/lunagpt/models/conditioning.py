@@ -83,6 +83,8 @@ class ModelHyperNetwork(nn.Module):
         config: its settings `hypernet_…` and the model's sizes.
     """
 
+    enabled = True  # see `components`
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         size = config.hypernet_size

@@ -48,6 +48,8 @@ class EmbeddingConvolution(nn.Module):
     it from the first layer on. Zero at birth: added to a model, it changes nothing until trained.
     """
 
+    enabled = True  # see `components`
+
     def __init__(self, hidden_size: int, kernel: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(hidden_size, kernel))

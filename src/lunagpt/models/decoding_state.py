@@ -102,6 +102,7 @@ class DecodingState:
         positions: (B,) real tokens read so far, i.e. the position of the next token; None at the start.
         mask: (B, length) bool of the slots that hold real tokens; None when there is no padding.
         adapters: what the conversation's condition changes in the model; None if it has none.
+        switches: `LunaModel.switches` when it was first filled.
         embeddings: (B, W - 1, D): last inputs of the convolution over the embeddings, or None.
     """
 
@@ -111,6 +112,7 @@ class DecodingState:
     mask: Tensor | None = None
     adapters: Adapters | None = None
     embeddings: Tensor | None = None
+    switches: int | None = None
 
     @classmethod
     def empty(cls, num_layers: int, adapters: Adapters | None = None) -> "DecodingState":

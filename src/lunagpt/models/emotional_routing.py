@@ -36,6 +36,8 @@ class EmotionalRouting(nn.Module):
         input_dim: D. num_experts: E.
     """
 
+    enabled = True  # see `components`
+
     def __init__(self, input_dim: int, num_experts: int) -> None:
         super().__init__()
         self.projector = nn.Parameter(torch.zeros(NUM_EMOTIONS, input_dim))

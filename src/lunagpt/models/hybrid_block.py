@@ -105,10 +105,10 @@ class HybridBlock(nn.Module):
         linear maps.
         """
         normed = self.input_norm(x)
-        if self.attention is not None:
+        if self.attention is not None and self.attention.enabled:
             visible = context.views[self.attention.window]
             x = x + self.attention(normed, context.rotary, visible, state, changes)
-        if self.state_space is not None:
+        if self.state_space is not None and self.state_space.enabled:
             x = x + self.state_space.mix(normed, state, context.mask, context.starts, changes=changes)
         normed = self.feed_forward_norm(x)
         if self.moe is not None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from lunagpt.conditions import Condition, DomainLike, StyleLike
 from lunagpt.config import LunaConfig
 from lunagpt.errors import ConfigError, GenerationError
+from lunagpt.models.components import RuntimeSwitches, check_switches
 from lunagpt.models.conditioned import adapters_of, adapters_of_rows, detect_domain, merged
 from lunagpt.models.conditioning import ModelHyperNetwork, Rows
 from lunagpt.models.convolution import EmbeddingConvolution
@@ -50,7 +51,7 @@ class LunaOutput:
     state: DecodingState | None = None
 
 
-class LunaModel(nn.Module):
+class LunaModel(RuntimeSwitches):
     """The language model. Holds weights only; what it has read lives in a `DecodingState`.
 
     Args:
@@ -222,6 +223,8 @@ class LunaModel(nn.Module):
         """
         model = self.config.model
         batch, time = input_ids.shape
+        if state is not None:
+            check_switches(self, state)
         mask = extend_mask(state, attention_mask, batch, time)
         length = 0 if state is None else state.length
         real = None if mask is None else mask[:, length:]
@@ -243,7 +246,7 @@ class LunaModel(nn.Module):
             traits=traits,
         )
         x = self.embedding(input_ids).to(self.compute_dtype)
-        if self.embedding_convolution is not None:
+        if self.embedding_convolution is not None and self.embedding_convolution.enabled:
             past = None if state is None else state.embeddings
             x, past = self.embedding_convolution(x, past, real, starts)
             if state is not None:

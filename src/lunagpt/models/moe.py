@@ -46,6 +46,8 @@ class MoEBlock(nn.Module):
 
     balance_bias: Tensor
 
+    enabled = True  # see `components`
+
     def __init__(
         self,
         input_dim: int,
@@ -140,7 +142,7 @@ class MoEBlock(nn.Module):
             The choice; the logits (N, E) it was made by; the scores (B, T, 8) of the emotions, or None.
         """
         logits = self.router_logits(x.reshape(-1, self.input_dim))
-        if self.emotional_routing is None:
+        if self.emotional_routing is None or not self.emotional_routing.enabled:
             return self.choose(logits), logits, None
         scores = self.emotional_routing.scores(x, mask, starts, state)
         logits = logits + self.emotional_routing(scores).flatten(0, 1)
@@ -156,9 +158,10 @@ class MoEBlock(nn.Module):
         """
         scores = torch.sigmoid(logits)
         biased = scores.detach() + self.balance_bias
-        if self.usable_experts < self.num_experts:
-            biased[:, self.usable_experts :] = -torch.inf
-        experts = biased.topk(min(self.sparse_top_k, self.usable_experts), dim=-1).indices
+        usable = self.usable_experts if self.enabled else 1
+        if usable < self.num_experts:
+            biased[:, usable:] = -torch.inf
+        experts = biased.topk(min(self.sparse_top_k, usable), dim=-1).indices
         gates = scores.gather(1, experts)
         return Choice(experts, gates / gates.sum(1, keepdim=True))
 

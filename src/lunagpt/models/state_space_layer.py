@@ -41,6 +41,8 @@ class StateSpaceLayer(nn.Module):
     Initial decay as in Mamba-2: rates A uniform in [1, 16], step sizes log-uniform in [0.001, 0.1].
     """
 
+    enabled = True  # see `components`
+
     def __init__(
         self,
         hidden_size: int,

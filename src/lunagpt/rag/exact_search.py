@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lunagpt.rag.embeddings.threads import physical_cores
+from lunagpt.utils.hardware import physical_cores
 
 Metric = Literal["cosine", "l2", "ip"]
 Matrix = NDArray[np.float32]

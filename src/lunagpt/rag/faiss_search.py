@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from lunagpt.errors import missing_extra
-from lunagpt.rag.embeddings.threads import physical_cores
 from lunagpt.rag.exact_search import Matrix, Metric, Rows, search_exact, squared_lengths
+from lunagpt.utils.hardware import physical_cores
 
 TARGET_RECALL = 0.97
 _SAMPLES = 100

@@ -1,0 +1,20 @@
+"""What the machine can do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+def physical_cores() -> int:
+    """Cores that this process may use; a second thread per core would only take bandwidth from the first.
+
+    Logical cores where the system does not tell.
+    """
+    try:
+        allowed = os.sched_getaffinity(0)
+        return len({Path(_TOPOLOGY.format(cpu)).read_text().strip() for cpu in allowed}) or 1
+    except (OSError, AttributeError):
+        return os.cpu_count() or 1
