@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
+from tests.guides import DOCS, python_blocks
 
 from lunagpt.rag import model_holder
 
-GUIDE = Path(__file__).parents[2] / "docs" / "base.md"
+GUIDE = DOCS / "base.md"
 
 
 def test_the_guide_runs(
@@ -18,7 +18,7 @@ def test_the_guide_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(model_holder, "open_embedder", lambda wanted: None)  # as where it is not installed
     names: dict[str, object] = {}
-    for block in re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.M | re.S):
+    for block in python_blocks(GUIDE.read_text(encoding="utf-8")):
         exec(compile(block, str(GUIDE), "exec"), names)
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("Edital 7 As inscrições vão até 30 de junho. 0.")

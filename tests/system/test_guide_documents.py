@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.guides import DOCS, assert_links_exist
 
-GUIDE = Path(__file__).parents[2] / "docs" / "documentos.md"
+GUIDE = DOCS / "documentos.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -67,6 +68,4 @@ def test_the_guide_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.Monke
 
 
 def test_linked_files_exist() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", GUIDE.read_text(encoding="utf-8"))
-    assert links
-    assert [link for link in links if not (GUIDE.parent / link).exists()] == []
+    assert_links_exist(GUIDE)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.guides import assert_links_exist
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.en.md"]
@@ -49,9 +50,7 @@ def test_make_targets_and_luna_commands_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", READMES, ids=lambda p: p.name)
 def test_linked_files_exist(path: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8"))
-    missing = [link for link in links if "://" not in link and not (ROOT / link).exists()]
-    assert missing == []
+    assert_links_exist(path)
 
 
 def test_the_python_example_runs() -> None:
