@@ -1,7 +1,7 @@
 """Talk or question? Decides whether a message is to be looked up or goes to the model as it is.
 
 Rules on the form of the message, because a search engine finds something for every sentence: "estou triste"
-    shares words with articles on literature, and "qual é o seu nome?" with the one on nouns.
+shares words with articles on literature, and "qual é o seu nome?" with the one on nouns.
 """
 
 from __future__ import annotations
@@ -105,6 +105,13 @@ _FACT = re.compile(
 _SUM = re.compile(
     r"\d\s*(?:x|\*|\+|-|/|vezes|mais|menos|dividido|por cento)\s*(?:por |de )?\d|\bminutos tem\b|^quanto e \d"
 )
+# A calculation and nothing else: passages with the same numbers do not carry it out.
+_OPERAND = r"\(*\s*\d+(?:[.,]\d+)*\s*%?\s*\)*"
+_CALCULATION = re.compile(
+    r"^\W*(?:(?:me diga )?quanto (?:e|da|sao|fica|faz|vale)|(?:qual (?:e )?)?(?:o )?resultado d[aeo]|conta|"
+    r"calcule|resolva)?\s*:?\s*"
+    rf"{_OPERAND}(?:\s*(?:[-+*/x×÷−–^]|vezes|mais|menos|dividido por|elevado a|de)\s*{_OPERAND})+[\s=?!.]*$"
+)
 _IS = re.compile(r"\best(?:á|ão)\b", re.IGNORECASE)
 _CHOICE = re.compile(r"^\W*(?:\w+ )?\w+ ou \w+\W*$")
 _ASKS = re.compile(
@@ -144,6 +151,8 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     if not re.search(r"[^\W\d_]", bare) or _GREETING.match(bare) or _HARM.search(folded):
         return Intent.TALK
     body = _SOCIAL_OPENERS.sub("", folded)
+    if _CALCULATION.match(body):
+        return Intent.TALK
     about = _ASKS_ABOUT.match(body)
     rest = body[about.end() :] if about is not None else body
     if _MEMORY.search(rest) or (_ABOUT_LUNA.search(rest) and not _mentions_only(rest)):
