@@ -343,8 +343,9 @@ TO_UPCYCLE = "converter um modelo"
 UPCYCLE_EXISTS = 'Já existe "{path}". Escolha outra pasta de saída.'
 UPCYCLE_BAD_LAYERS = '"{value}" não serve; use alternate, all ou números de camadas como 1,3,5'
 UPCYCLE_DONE = """{path}: {layers} camadas com {experts} especialistas, {per_token} por token.
-Parâmetros: de {before} para {after}. As respostas são as do modelo de origem até que o treino diferencie os
-especialistas: luna train RECEITA --base-model {path}"""
+Parâmetros: de {before} para {after}.
+As respostas são as do modelo de origem até que o treino diferencie os especialistas:
+  luna train RECEITA --base-model {path}"""
 UPCYCLE_CARD = """
 
 ## Especialistas
