@@ -35,7 +35,7 @@ def probe_predictions(features: np.ndarray, labels: Sequence[str], seed: int = 0
     if len(classes) < 2 or len(labels) < FOLDS:
         raise ValueError("a probe needs two classes and an item for each fold")
     codes = np.array([classes.index(label) for label in labels])
-    fold = _stratified_folds(codes, np.random.default_rng(seed))
+    fold = stratified_folds(codes, np.random.default_rng(seed))
     predicted = np.empty(len(labels), dtype=np.int64)
     for number in range(FOLDS):
         held_out = fold == number
@@ -62,8 +62,8 @@ def _ridge(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return right.T @ (inverse[:, None] * projected), offset
 
 
-def _stratified_folds(codes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(n,) fold of each item; every class is spread evenly."""
+def stratified_folds(codes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(n,) fold of each item, from their classes' numbers (n,); every class is spread evenly."""
     fold = np.empty(len(codes), dtype=np.int64)
     for code in np.unique(codes):
         members = generator.permutation(np.flatnonzero(codes == code))

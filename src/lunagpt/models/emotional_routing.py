@@ -9,8 +9,9 @@ language model reach P, which would turn the eight dimensions into whatever help
 reach the layers below. A (8, E) learns from the language model's loss alone. Both begin at zero, and an
 undecided reading moves nothing, so that switching the part on changes nothing at birth.
 
-The reading is the running mean of a document, not the token's own: at equal features it was right on half the
-held-out dialogues where the last token's own was right on a third (`benchmarks/emotions.py`). It is causal,
+The reading is the running mean of a document, not the token's own: a probe of the last layer with experts was
+right on 47 % of the held-out dialogues by the mean, on 34 % by the last token (`benchmarks/emotions.py`).
+It is causal,
 and what it needs of the past is a sum and a count, kept in `LayerState`.
 
 Letters: B batch, T time, D model width, E experts.
