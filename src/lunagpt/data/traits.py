@@ -1,7 +1,8 @@
 """What a row of training data says about its dialogue beside the words: persona, domain and emotion.
 
 Parts of the model learn from it (emotional routing, hypernetworks). A trait is stored as the number of its
-name in one of the tuples below, `UNKNOWN` where the row says nothing.
+name in one of the tuples below, `UNKNOWN` where the row says nothing. Trained weights know the numbers, so
+the tuples may only grow, at their end.
 """
 
 from __future__ import annotations

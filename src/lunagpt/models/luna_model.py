@@ -62,7 +62,11 @@ class LunaModel(RuntimeSwitches):
     def __init__(self, config: LunaConfig, tokenizer: "LunaTokenizer | None" = None) -> None:
         super().__init__()
         model = config.model
-        _refuse_missing_parts(config)
+        if model.use_growing:
+            raise ConfigError(
+                "model.use_growing está ligado, mas esta versão do LunaGPT ainda não tem esse componente. "
+                'Ponha "use_growing": false na configuração.'
+            )
         self.config = config
         self._tokenizer = tokenizer
         self.compute_dtype = torch.float32
@@ -388,18 +392,3 @@ class LunaModel(RuntimeSwitches):
         from lunagpt.models.text import encode_text
 
         return encode_text(self, text, pooling)
-
-
-def _refuse_missing_parts(config: LunaConfig) -> None:
-    model = config.model
-    for switch in ("use_growing",):
-        if model.get(switch):
-            raise ConfigError(
-                f"model.{switch} está ligado, mas esta versão do LunaGPT ainda não tem esse componente. "
-                f'Ponha "{switch}": false na configuração.'
-            )
-    if not (model.use_attention or model.use_state_space):
-        raise ConfigError(
-            "model.use_attention e model.use_state_space estão ambos desligados: o modelo não leria contexto "
-            "algum. Ligue ao menos um dos dois."
-        )
