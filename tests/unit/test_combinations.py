@@ -1,0 +1,90 @@
+"""Every two parts of the model work together: in training, in pieces, packed, saved and loaded."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from tests.unit.test_model import TOLERANCE, make_model, random_ids, relative_error
+
+from lunagpt.conditions import Condition
+from lunagpt.config import count_parameters
+from lunagpt.data.traits import EMOTIONS, PERSONAS
+from lunagpt.models import LunaModel, parameter_groups
+
+PARTS = {
+    "no attention": {"use_attention": False},
+    "no state space": {"use_state_space": False},
+    "experts": {"use_moe": True, "num_experts": 4},
+    "emotions": {"use_moe": True, "num_experts": 4, "emotional_routing": True},
+    "hypernetwork": {"use_hypernet": True},
+    "relative": {"positions": "relative"},
+    "rotary and relative": {"positions": "rotary+relative"},
+    "no positions": {"positions": "none"},
+    "temperature": {"attention_temperature": True},
+    "convolution": {"embedding_convolution": True},
+    "window": {"sliding_window": 16, "window_layers": "alternate"},
+    "untied": {"tie_embeddings": False},
+}
+PAIRS = [
+    pair
+    for pair in itertools.combinations(PARTS, 2)
+    if pair != ("no attention", "no state space")  # refused: such a model reads nothing
+    # two values of one key
+    and all(PARTS[pair[0]][key] == value for key, value in PARTS[pair[1]].items() if key in PARTS[pair[0]])
+]
+
+
+def awake(**changes) -> LunaModel:
+    """A model in which nothing is neutral any more."""
+    model = make_model(**changes)
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
+def test_two_parts_work_together(pair: tuple[str, str], tmp_path: Path) -> None:
+    model = awake(**(PARTS[pair[0]] | PARTS[pair[1]]))
+    assert model.num_parameters() == count_parameters(model.config.model)
+    condition = Condition.of(style="friendly") if model.hypernet is not None else None
+
+    ids = random_ids(2, 80)
+    with torch.no_grad():
+        state = model.new_state(condition)
+        whole = model(ids, state=state).logits
+        state = model.new_state(condition)
+        pieces = [model(piece, state=state).logits for piece in ids.split([50, 1, 20, *[1] * 9], dim=1)]
+        assert relative_error(torch.cat(pieces, dim=1), whole) < TOLERANCE
+
+        loaded = LunaModel.from_pretrained(model.save(tmp_path / "modelo"))
+        assert torch.equal(loaded(ids, state=loaded.new_state(condition)).logits, whole)
+
+    documents = torch.tensor([[0] * 30 + [1] * 50, [0] * 45 + [1] * 35])
+    traits = {
+        "persona": torch.where(documents == 0, PERSONAS.index("friendly"), -1),
+        "emotion": torch.where(documents == 1, EMOTIONS.index("joy"), -1),
+        "domain": torch.full_like(documents, -1),
+    }
+    with torch.no_grad():
+        packed, _ = model.loss(ids, ids, documents, traits)
+        apart = sum(
+            model.loss(ids[row : row + 1, part], ids[row : row + 1, part], None, _part(traits, row, part))[0]
+            for row, cut in enumerate((30, 45))
+            for part in (slice(0, cut), slice(cut, 80))
+        )
+    assert float(packed) == pytest.approx(float(apart), rel=1e-4)
+
+    model.train()
+    loss, count = model.loss(ids, ids, documents, traits)
+    (loss / count).backward()
+    model.after_step()
+    grouped = [parameter for group in parameter_groups(model).values() for _, parameter in group]
+    assert len(grouped) == len(list(model.parameters()))
+    assert torch.isfinite(torch.stack([p.grad.norm() for p in grouped if p.grad is not None])).all()
+
+
+def _part(traits: dict[str, torch.Tensor], row: int, part: slice) -> dict[str, torch.Tensor]:
+    return {name: trait[row : row + 1, part] for name, trait in traits.items()}
