@@ -205,7 +205,9 @@ def test_by_offset_follows_its_formula_and_carries_gradients():
     assert torch.autograd.gradcheck(lambda v: by_offset(v, 4, 6, 5), (values,))
 
 
-@pytest.mark.parametrize("changes", [*KINDS.values(), {"use_moe": True}, {"use_attention": False}])
+@pytest.mark.parametrize(
+    "changes", [*KINDS.values(), {"use_moe": True}, {"use_hypernet": True}, {"use_attention": False}]
+)
 def test_what_falcon_h1_lacks_is_not_exported(changes):
     model = make_model(**changes)
     with pytest.raises(ConfigError, match="Falcon-H1"):

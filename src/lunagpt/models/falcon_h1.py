@@ -38,6 +38,7 @@ def refuse_what_falcon_h1_lacks(model: ModelConfig) -> None:
         "use_attention": not model.use_attention,
         "use_state_space": not model.use_state_space,
         "use_moe": model.use_moe,
+        "use_hypernet": model.use_hypernet,
         "positions": model.positions != "rotary",
         "attention_temperature": model.attention_temperature,
         "embedding_convolution": model.embedding_convolution,
