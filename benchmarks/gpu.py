@@ -227,10 +227,9 @@ def main() -> None:
         options.error("no GPU here; rehearse with --device cpu --preset test")
     torch.manual_seed(0)
     clock = Clock(device, args.repeats)
-    name = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU: a rehearsal, not a figure"
-    )
-    ceiling = matrix_rate(clock, 8192 if device.type == "cuda" else 256)
+    on_gpu = device.type == "cuda"
+    card = torch.cuda.get_device_name(device) if on_gpu else "no GPU: a rehearsal, not a figure"
+    ceiling = matrix_rate(clock, 8192 if on_gpu else 256)
     kernels = [name for name in ("mamba_ssm", "causal_conv1d") if importlib.util.find_spec(name)]
     lines = [
         f"{card}; {describe_machine()}. bfloat16 matrix products: {ceiling / 1e12:.2f} TFLOP/s. "
