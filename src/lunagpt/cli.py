@@ -220,6 +220,8 @@ def evaluate(
     json: options.JsonOption = None,
     seed: options.EvaluationSeedOption = 0,
     contamination: options.ContaminationOption = None,
+    judge: options.JudgeOption = None,
+    judge_model: options.JudgeModelOption = None,
     threads: options.ThreadsOption = None,
 ) -> int:
     from lunagpt.commands.evaluate import run_evaluation
@@ -234,6 +236,8 @@ def evaluate(
         seed=seed,
         contamination=contamination,
         threads=threads,
+        judge=judge,
+        judge_model=judge_model,
     )
 
 

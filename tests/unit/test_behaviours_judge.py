@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.test_model import make_model
 
+from lunagpt import cli
 from lunagpt.errors import EvaluationError
 from lunagpt.evaluation.behaviours.judge import OpenAIServer, judge_report
 from lunagpt.evaluation.behaviours.report import BehaviourReport, JudgedTurn, Transcript
@@ -116,3 +120,32 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
         OpenAIServer(address, "m", timeout=5)([])
     with pytest.raises(EvaluationError, match="http://"):
         OpenAIServer("localhost:8000", "m")
+
+
+def test_the_command_prints_and_saves_the_grades(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_model().save(tmp_path / "m")
+    monkeypatch.setenv("LUNA_JUDGE_API_KEY", "segredo")
+    command = ["evaluate", str(tmp_path / "m"), "--suite", "comportamentos", "--limit", "3"]
+    with server(saying('{"motivo": "Não diz nada.", "nota": 1}')) as (address, received):
+        judge = ["--judge", address, "--judge-model", "grande", "--json", str(tmp_path / "r.json")]
+        assert cli.main([*command, *judge]) == 0
+    assert received[0]["key"] == "Bearer segredo"
+    assert "Juiz grande: nota média 1,00 de 5 (95 %: 1,00 a 3,25), 3 diálogos." in capsys.readouterr().out
+    saved = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert [grade["grade"] for grade in saved["judge"]["grades"]] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--suite", "comportamentos", "--judge", "http://localhost:1/v1"], "--judge-model"),
+        (["--judge", "http://localhost:1/v1", "--judge-model", "m"], "--suite comportamentos"),
+    ],
+)
+def test_a_judge_that_is_half_named_or_out_of_place_is_refused(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", "luna-nano", *options]) == 2
+    assert said in re.sub(r"\s+", " ", capsys.readouterr().err)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import textwrap
 from collections.abc import Sequence
@@ -12,20 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from lunagpt.commands import texts
+from lunagpt.commands.evaluation_models import opened, output_file
 from lunagpt.commands.numbers import in_words
-from lunagpt.commands.opening import set_threads
 from lunagpt.commands.tokenizer import ProgressLine
 from lunagpt.commands.usage import UsageProblem
-from lunagpt.engines import LunaEngine
-from lunagpt.errors import missing_extra
-from lunagpt.evaluation import evaluate, open_language_model
+from lunagpt.evaluation import evaluate
 from lunagpt.evaluation.contamination import ContaminationReport, load_report
 from lunagpt.evaluation.evaluation_data import default_data
-from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.results import PERCENTAGES, Evaluation, Result, save_evaluation
 from lunagpt.evaluation.suites import Suite, load_suite
 from lunagpt.evaluation.task import Task, select_tasks, shipped_tasks
-from lunagpt.files import atomic_write_text
 
 BEHAVIOURS = "comportamentos"
 
@@ -44,6 +39,8 @@ def run_evaluation(
     seed: int,
     contamination: Path | None,
     threads: int | None,
+    judge: str | None = None,
+    judge_model: str | None = None,
 ) -> int:
     """Measures each model and prints a table; with `output`, writes the results too.
 
@@ -64,7 +61,11 @@ def run_evaluation(
     elif tasks:
         wanted = select_tasks(tasks, shipped_tasks())
     if suite == BEHAVIOURS:
-        return _run_behaviours(models, limit, seed, output, threads)
+        from lunagpt.commands.behaviours import evaluate_behaviours, judge_server
+
+        return evaluate_behaviours(models, limit, seed, output, threads, judge_server(judge, judge_model))
+    if judge is not None or judge_model is not None:
+        raise UsageProblem(texts.EVALUATE_JUDGE_OF_BEHAVIOURS)
     report = _contamination(contamination)
     for number, model in enumerate(models):
         evaluation = _measured(model, wanted, data or default_data(), limit, seed, report, threads)
@@ -72,7 +73,7 @@ def run_evaluation(
             print()
         print(table(evaluation, report))
         if output is not None:
-            path = _output_file(output, model, many=len(models) > 1)
+            path = output_file(output, model, many=len(models) > 1)
             save_evaluation(evaluation, path)
             print(texts.EVALUATE_SAVED.format(path=path))
     return 0
@@ -89,7 +90,7 @@ def _measured(
 ) -> Evaluation:
     progress = ProgressLine()
     progress.show(texts.EVALUATE_OPENING.format(model=model))
-    opened = _opened(model, threads)
+    language_model = opened(model, threads)
     place: dict[str, Any] = {}
 
     def on_task(task: Task, number: int, total: int) -> None:
@@ -101,7 +102,14 @@ def _measured(
 
     try:
         return evaluate(
-            opened, tasks, data, limit, seed, contamination=report, on_task=on_task, on_progress=on_progress
+            language_model,
+            tasks,
+            data,
+            limit,
+            seed,
+            contamination=report,
+            on_task=on_task,
+            on_progress=on_progress,
         )
     finally:
         progress.finish()
@@ -113,44 +121,6 @@ def _contamination(path: Path | None) -> ContaminationReport | None:
     if path is None and shipped.is_file():
         path = shipped
     return None if path is None else load_report(path)
-
-
-def _run_behaviours(
-    models: Sequence[str], limit: int | None, seed: int, output: Path | None, threads: int | None
-) -> int:
-    """Plays the scripted dialogues of `lunagpt.evaluation.behaviours` with each model."""
-    from lunagpt.evaluation.behaviours import run_behaviours
-
-    for number, name in enumerate(models):
-        model = _opened(name, threads)
-        progress = ProgressLine()
-
-        def show(done: int, total: int, progress: ProgressLine = progress) -> None:
-            progress.show(texts.EVALUATE_BEHAVIOURS.format(percent=100 * done // max(1, total)))
-
-        # through its engine a Luna also tells how each answer ended
-        speaker = LunaEngine(model.model) if model.kind == "luna" else model  # type: ignore[attr-defined]
-        try:
-            report = run_behaviours(speaker, limit=limit, seed=seed, on_progress=show)
-        finally:
-            progress.finish()
-        if number:
-            print()
-        print(report.to_text(), end="")
-        if output is not None:
-            path = _output_file(output, name, many=len(models) > 1)
-            atomic_write_text(path, json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n")
-            print(texts.EVALUATE_SAVED.format(path=path))
-    return 0
-
-
-def _opened(model: str, threads: int | None) -> LanguageModel:
-    """The model, ready to be asked."""
-    try:
-        set_threads(threads)
-        return open_language_model(model)
-    except ModuleNotFoundError as error:
-        raise missing_extra(error.name or "torch", "torch", texts.TO_EVALUATE) from error
 
 
 def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:
@@ -226,9 +196,3 @@ def _verification(evaluation: Evaluation, report: ContaminationReport | None) ->
     return texts.EVALUATE_CHECKED.format(
         checked=len(checked), total=len(tasks), clean=len(checked) - len(dirty)
     )
-
-
-def _output_file(output: Path, model: str, many: bool) -> Path:
-    if not many and not output.is_dir():
-        return output
-    return output / f"{Path(model).name.removesuffix('.gguf')}.json"

@@ -197,6 +197,12 @@ EvaluationSeedOption = Annotated[
 ContaminationOption = Annotated[
     Path | None, typer.Option("--contamination", metavar="ARQUIVO", help=texts.EVALUATE_CONTAMINATION)
 ]
+JudgeOption = Annotated[
+    str | None, typer.Option("--judge", metavar="ENDEREÇO", help=texts.EVALUATE_JUDGE_ADDRESS)
+]
+JudgeModelOption = Annotated[
+    str | None, typer.Option("--judge-model", metavar="NOME", help=texts.EVALUATE_JUDGE_MODEL)
+]
 ComparedModels = Annotated[list[str], typer.Argument(metavar="MODELO", help=texts.COMPARE_MODELS)]
 ComparisonSuiteOption = Annotated[
     str | None, typer.Option("--suite", metavar="NOME", help=texts.COMPARE_SUITE)

@@ -128,6 +128,11 @@ EVALUATE_TASK = "Uma tarefa pelo nome; pode ser repetida."
 EVALUATE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suíte."
 EVALUATE_JSON = "Arquivo para os resultados; com vários modelos, uma pasta."
 EVALUATE_SEED = "Semente do sorteio dos itens; padrão 0."
+EVALUATE_JUDGE_ADDRESS = (
+    "Com --suite comportamentos: endereço de um servidor compatível com a API da OpenAI, até /v1, em que um "
+    "modelo dá notas às conversas. A chave, se houver, vem da variável LUNA_JUDGE_API_KEY ou OPENAI_API_KEY."
+)
+EVALUATE_JUDGE_MODEL = "Nome do modelo juiz nesse servidor."
 EVALUATE_CONTAMINATION = "Relatório do que treino e avaliação têm em comum (.json)."
 
 COMPARE_MODELS = "Modelos a comparar, dois ou mais; o primeiro é a referência."
@@ -246,6 +251,12 @@ INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; esc
 # -- evaluation ----------------------------------------------------------------------------------------------
 
 EVALUATE_ONE_CHOICE = "As opções --suite e --task não combinam: use uma de cada vez."
+EVALUATE_JUDGE_BOTH = "Para ter um juiz, diga o endereço (--judge) e o nome do modelo (--judge-model)."
+EVALUATE_JUDGE_OF_BEHAVIOURS = "O juiz só vale para os diálogos: junte --suite comportamentos."
+EVALUATE_JUDGING = "Notas do juiz: {percent}%"
+EVALUATE_JUDGE = "Juiz {judge}: nota média {mean} de 5 (95 %: {low} a {high}), {n} diálogos."
+EVALUATE_JUDGE_AGREEMENT = "Concordância com as verificações: {agreement} (0,50 é acaso; 1,00, perfeita)."
+EVALUATE_JUDGE_UNREADABLE = "Diálogos a que ele não deu nota legível: {n}."
 EVALUATE_OPENING = "Abrindo {model}…"
 EVALUATE_BEHAVIOURS = "Diálogos: {percent}%"
 TO_EVALUATE = "avaliar modelos"

@@ -181,7 +181,11 @@ def judge_report(
             "O juiz não deu nenhuma nota legível. Use um modelo que siga instruções em português."
         )
     values = [float(entry.grade) for entry in grades]
-    low, high = mean_interval(values, seed=seed)
+    # as shares of the scale, so that unanimous lowest or highest grades get the interval of a proportion
+    scale = HIGHEST - LOWEST
+    low, high = (
+        LOWEST + scale * end for end in mean_interval([(v - LOWEST) / scale for v in values], seed=seed)
+    )
     return Judgement(tuple(grades), unreadable, sum(values) / len(values), low, high, _agreement(grades))
 
 

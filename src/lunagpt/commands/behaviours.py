@@ -1,0 +1,129 @@
+"""`luna evaluate --suite comportamentos`: plays the scripted dialogues, and asks a judge if there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from lunagpt.commands import texts
+from lunagpt.commands.evaluation_models import opened, output_file
+from lunagpt.commands.tokenizer import ProgressLine
+from lunagpt.commands.usage import UsageProblem
+from lunagpt.engines import LunaEngine
+from lunagpt.evaluation.behaviours import run_behaviours
+from lunagpt.evaluation.behaviours.judge import Judgement, OpenAIServer, judge_report
+from lunagpt.evaluation.behaviours.report import BehaviourReport
+from lunagpt.files import atomic_write_text
+
+#: Where the judge's key is looked for; it is no option, so that it does not stay in the shell's history.
+KEYS = ("LUNA_JUDGE_API_KEY", "OPENAI_API_KEY")
+
+
+def judge_server(address: str | None, model: str | None) -> OpenAIServer | None:
+    """The judge that `--judge` and `--judge-model` name; None without them.
+
+    Raises:
+        UsageProblem: only one of the two was given.
+        EvaluationError: the address is none.
+    """
+    if address is None and model is None:
+        return None
+    if address is None or model is None:
+        raise UsageProblem(texts.EVALUATE_JUDGE_BOTH)
+    key = next((os.environ[name] for name in KEYS if os.environ.get(name)), None)
+    return OpenAIServer(address, model, api_key=key)
+
+
+def evaluate_behaviours(
+    models: Sequence[str],
+    limit: int | None,
+    seed: int,
+    output: Path | None,
+    threads: int | None,
+    judge: OpenAIServer | None,
+) -> int:
+    """Plays the scripted dialogues of `lunagpt.evaluation.behaviours` with each model and prints the report.
+
+    Raises:
+        LunaError: a model cannot be used, or the judge cannot be reached; what was played until then is
+            printed and written before.
+    """
+    for number, name in enumerate(models):
+        report = _played(name, limit, seed, threads)
+        if number:
+            print()
+        print(report.to_text(), end="")
+        path = None if output is None else output_file(output, name, many=len(models) > 1)
+        _save(report, None, path)
+        if judge is not None:
+            judgement = _judged(report, judge, seed)
+            print(judgement_text(judgement, judge.model))
+            _save(report, judgement, path)
+        if path is not None:
+            print(texts.EVALUATE_SAVED.format(path=path))
+    return 0
+
+
+def judgement_text(judgement: Judgement, judge: str) -> str:
+    """The judge's opinion in two or three lines."""
+
+    def shown(value: float) -> str:
+        return f"{value:.2f}".replace(".", ",")
+
+    lines = [
+        "",
+        texts.EVALUATE_JUDGE.format(
+            judge=judge,
+            mean=shown(judgement.mean),
+            low=shown(judgement.low),
+            high=shown(judgement.high),
+            n=len(judgement.grades),
+        ),
+    ]
+    if judgement.agreement is not None:
+        lines.append(texts.EVALUATE_JUDGE_AGREEMENT.format(agreement=shown(judgement.agreement)))
+    if judgement.unreadable:
+        lines.append(texts.EVALUATE_JUDGE_UNREADABLE.format(n=judgement.unreadable))
+    return "\n".join(lines)
+
+
+def _played(name: str, limit: int | None, seed: int, threads: int | None) -> BehaviourReport:
+    model = opened(name, threads)
+    progress = ProgressLine()
+    # through its engine a Luna also tells how each answer ended
+    speaker = LunaEngine(model.model) if model.kind == "luna" else model  # type: ignore[attr-defined]
+    try:
+        return run_behaviours(
+            speaker,
+            limit=limit,
+            seed=seed,
+            on_progress=lambda done, total: progress.show(
+                texts.EVALUATE_BEHAVIOURS.format(percent=100 * done // max(1, total))
+            ),
+        )
+    finally:
+        progress.finish()
+
+
+def _judged(report: BehaviourReport, judge: OpenAIServer, seed: int) -> Judgement:
+    progress = ProgressLine()
+    try:
+        return judge_report(
+            report,
+            judge,
+            seed=seed,
+            on_progress=lambda done, total: progress.show(
+                texts.EVALUATE_JUDGING.format(percent=100 * done // max(1, total))
+            ),
+        )
+    finally:
+        progress.finish()
+
+
+def _save(report: BehaviourReport, judgement: Judgement | None, path: Path | None) -> None:
+    if path is not None:
+        content = report.to_dict() | ({} if judgement is None else {"judge": asdict(judgement)})
+        atomic_write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
