@@ -309,6 +309,19 @@ def upcycle(
     )
 
 
+@app.command("grow", cls=LunaCommand, help=texts.GROW_HELP)
+def grow(
+    model: options.GrowModelArgument,
+    output: options.UpcycleOutputArgument,
+    layers: options.GrowLayersOption = 1,
+    method: options.GrowMethodOption = "identity",
+    position: options.GrowPositionOption = "end",
+) -> int:
+    from lunagpt.commands.grow import run_grow
+
+    return run_grow(model, output, layers=layers, method=method, position=position)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 

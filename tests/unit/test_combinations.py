@@ -1,4 +1,6 @@
-"""Every two parts of the model work together: in training, in pieces, packed, saved and loaded."""
+"""Every two parts of the model work together: in training, in pieces, packed, saved and loaded; and a model
+with any of them grows.
+"""
 
 import itertools
 from pathlib import Path
@@ -11,6 +13,7 @@ from lunagpt.conditions import Condition
 from lunagpt.config import count_parameters
 from lunagpt.data.traits import EMOTIONS, PERSONAS
 from lunagpt.models import LunaModel, parameter_groups
+from lunagpt.models.growth import grow, new_layers
 
 PARTS = {
     "no attention": {"use_attention": False},
@@ -88,3 +91,50 @@ def test_two_parts_work_together(pair: tuple[str, str], tmp_path: Path) -> None:
 
 def _part(traits: dict[str, torch.Tensor], row: int, part: slice) -> dict[str, torch.Tensor]:
     return {name: trait[row : row + 1, part] for name, trait in traits.items()}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_model_with_the_part_grows(part: str, tmp_path: Path) -> None:
+    model = awake(num_layers=3, **PARTS[part])
+    condition = Condition.of(style="friendly") if model.hypernet is not None else None
+    ids = random_ids(2, 40)
+
+    def read(reader: LunaModel, *pieces: int) -> torch.Tensor:
+        state = reader.new_state(condition)
+        return torch.cat([reader(piece, state=state).logits for piece in ids.split(pieces, dim=1)], dim=1)
+
+    with torch.no_grad():
+        before = read(model, 40)
+        old_layers = list(model.layers)
+        growth = grow(model, 2, position="spread", seed=5)
+        assert [layer for i, layer in enumerate(model.layers) if i not in growth.layers] == old_layers
+        # the conditions of all layers come from one product, which rounds otherwise with more of them
+        assert relative_error(read(model, 40), before) <= (0 if condition is None else 1e-6)
+    model.train()
+    loss, count = model.loss(ids, ids)
+    (loss / count).backward()
+    model.after_step()
+    for i in growth.layers:
+        writes = [
+            parameter
+            for name, parameter in model.layers[i].named_parameters()
+            if name.endswith(("o_proj.weight", "out_proj.weight", "down_proj.weight"))
+        ]
+        assert all(parameter.grad.any() for parameter in writes)
+
+    model.eval()
+    growth = grow(model, 5, "stack")
+    assert model.num_parameters() == count_parameters(model.config.model)
+    grouped = [parameter for group in parameter_groups(model).values() for _, parameter in group]
+    assert len(grouped) == len(list(model.parameters()))
+    with torch.no_grad():
+        whole = read(model, 40)
+        assert relative_error(whole, before) > 0.01
+        assert relative_error(read(model, 25, 1, 14), whole) < TOLERANCE
+        loaded = LunaModel.from_pretrained(model.save(tmp_path / "modelo"))
+        assert torch.equal(read(loaded, 40), whole)
+    assert loaded.growth_history == model.growth_history
+    assert [new_layers(entry["origins"]) for entry in loaded.growth_history] == [[2, 4], growth.layers]
+    for layer, other in zip(model.layers, loaded.layers, strict=True):
+        assert (layer.moe is None) == (other.moe is None)
+        assert layer.attention is None or layer.attention.window == other.attention.window

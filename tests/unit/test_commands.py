@@ -287,6 +287,7 @@ ENGLISH = re.compile(
         ["tokenizer", "train", "--help"],
         ["inspect", "experts", "--help"],
         ["upcycle", "--help"],
+        ["grow", "--help"],
         ["info", "--help"],
         ["index", "--help"],
         ["ask", "--help"],

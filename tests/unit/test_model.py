@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunagpt.config import LunaConfig, count_parameters
-from lunagpt.errors import ConfigError, GenerationError, LunaError
+from lunagpt.errors import GenerationError, LunaError
 from lunagpt.models import LunaModel, parameter_groups
 from lunagpt.models.cross_entropy import linear_cross_entropy
 
@@ -175,11 +175,6 @@ def test_lightweight_is_smaller():
     config = LunaConfig.preset("nano")
     small = LunaModel.from_scratch(config, use_lightweight=True)
     assert small.num_parameters() < count_parameters(config.model) / 2
-
-
-def test_parts_that_do_not_exist_yet_are_refused():
-    with pytest.raises(ConfigError, match="use_growing"):
-        LunaModel.from_scratch(LunaConfig.preset("test").replaced(model={"use_growing": True}))
 
 
 def test_encode_text_does_not_depend_on_its_batch(model):

@@ -45,6 +45,15 @@ def _integer(least: int) -> Callable[[str], int]:
     return parse
 
 
+def _one_of(*values: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in values:
+            raise typer.BadParameter(texts.OUT_OF_RANGE.format(value=text, range=" ou ".join(values)))
+        return text
+
+    return parse
+
+
 def _temperature(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 10:
@@ -262,3 +271,15 @@ ExpertLayersOption = Annotated[
     ),
 ]
 EmotionalRoutingOption = Annotated[bool, typer.Option("--emotional-routing", help=texts.UPCYCLE_EMOTIONAL)]
+GrowModelArgument = Annotated[Path, typer.Argument(metavar="MODELO", help=texts.GROW_MODEL)]
+GrowLayersOption = Annotated[
+    int, typer.Option("--layers", metavar="NÚMERO", parser=_integer(1), help=texts.GROW_LAYERS)
+]
+GrowMethodOption = Annotated[
+    str,
+    typer.Option("--method", metavar="MODO", parser=_one_of("identity", "stack"), help=texts.GROW_METHOD),
+]
+GrowPositionOption = Annotated[
+    str,
+    typer.Option("--position", metavar="LUGAR", parser=_one_of("end", "spread"), help=texts.GROW_POSITION),
+]

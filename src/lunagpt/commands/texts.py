@@ -36,6 +36,11 @@ UPCYCLE_HELP = """Faz de um modelo denso um modelo com especialistas, que respon
 
 Cada especialista começa como cópia da rede que substitui; o treino (luna train --base-model SAIDA) os
 diferencia. MODELO é uma pasta de modelo ou luna-nano."""
+GROW_HELP = """Faz de um modelo um mais fundo, com mais camadas.
+
+Com --method identity as camadas novas ainda nada mudam, e ele responde como o original; com stack são cópias
+das que há, e só responde bem depois de treinado (luna train --base-model SAIDA). MODELO é uma pasta de
+modelo ou luna-nano."""
 EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %,
 o acaso e o que uma resposta fixa alcança.
 
@@ -116,6 +121,10 @@ UPCYCLE_EXPERTS = "Especialistas por camada; padrão {default}."
 UPCYCLE_PER_TOKEN = "Especialistas que cada token usa; padrão {default}."
 UPCYCLE_LAYERS = "Camadas: alternate (uma sim, outra não), all, ou números como 1,3,5; padrão {default}."
 UPCYCLE_EMOTIONAL = "Liga também o roteamento emocional, que se treina com a coluna emotion dos dados."
+GROW_MODEL = "Pasta do modelo, ou luna-nano."
+GROW_LAYERS = "Camadas a acrescentar; padrão 1."
+GROW_METHOD = "identity (ainda nada mudam) ou stack (cópias); padrão identity."
+GROW_POSITION = "end (depois da última camada) ou spread (espalhadas entre elas); padrão end."
 EVALUATE_MODELS = "Modelos a medir, um ou mais."
 EVALUATE_DATA = (
     "Arquivo ou pasta de avaliação; pode ser repetida. Sem ela, valem os conjuntos que vêm com o LunaGPT e a "
@@ -351,7 +360,8 @@ INSPECT_INFLUENCE = "O que a leitura muda na parte dos especialistas, em pontos 
 INSPECT_INFLUENCE_LINE = "  camada {layer:>2}: {changes}"
 INSPECT_NO_INFLUENCE = "nada"
 TO_UPCYCLE = "converter um modelo"
-UPCYCLE_EXISTS = 'Já existe "{path}". Escolha outra pasta de saída.'
+TO_GROW = "acrescentar camadas a um modelo"
+OUTPUT_EXISTS = 'Já existe "{path}". Escolha outra pasta de saída.'
 UPCYCLE_BAD_LAYERS = '"{value}" não serve; use alternate, all ou números de camadas como 1,3,5'
 UPCYCLE_DONE = """{path}: {layers} camadas com {experts} especialistas, {per_token} por token.
 Parâmetros: de {before} para {after}.
@@ -363,6 +373,24 @@ UPCYCLE_CARD = """
 
 Convertido de {source} com luna upcycle: {experts} especialistas, {per_token} por token, nas camadas
 {layers}, cada um cópia da rede que substitui. Ao nascer, responde como o modelo de origem.
+"""
+GROW_DONE = """{path}: de {before} para {after} camadas.
+Parâmetros: de {parameters_before} para {parameters_after}.
+{answers}
+  luna train RECEITA --base-model {path}"""
+GROW_ANSWERS = {
+    "identity": "As respostas são as do modelo de origem até que o treino use as camadas novas:",
+    "stack": "As respostas já não são as do modelo de origem; treine-o antes de usar:",
+}
+GROW_KINDS = {
+    "identity": "que ao nascer nada mudam",
+    "stack": "cópias das que havia, com as quais ele só responde bem depois de treinado",
+}
+GROW_CARD = """
+
+## Crescimento
+
+Feito de {source} com luna grow, que lhe acrescentou {layers} camadas ({numbers}), {kind}.
 """
 
 # -- failures ------------------------------------------------------------------------------------------------

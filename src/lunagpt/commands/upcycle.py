@@ -32,7 +32,7 @@ def run_upcycle(
         raise missing_extra(error.name or "torch", "torch", texts.TO_UPCYCLE) from error
     output = output.expanduser()
     if output.exists():
-        raise ModelFolderError(texts.UPCYCLE_EXISTS.format(path=output))
+        raise ModelFolderError(texts.OUTPUT_EXISTS.format(path=output))
     config = LunaConfig.from_environment()
     folder = model_folder(source, config)
     model = LunaModel.from_pretrained(folder, config, use_lightweight=True)  # in the type of the file

@@ -1,5 +1,6 @@
 """Settings: typed, checked, from JSON with comments, YAML and `LUNA_*` variables."""
 
+from lunagpt.config.growth import GrowthConfig
 from lunagpt.config.luna_config import PRESETS, LunaConfig, create_small_config
 from lunagpt.config.model import MODEL_PRESETS, ModelConfig, count_parameters
 from lunagpt.config.section import Section
@@ -24,6 +25,7 @@ __all__ = [
     "DataConfig",
     "DataSource",
     "FeedbackConfig",
+    "GrowthConfig",
     "HardwareConfig",
     "LunaConfig",
     "ModelConfig",

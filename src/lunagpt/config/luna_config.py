@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field, ValidationError, field_validator
 
 from lunagpt.config.environment import read_environment
+from lunagpt.config.growth import GrowthConfig
 from lunagpt.config.model import MODEL_PRESETS, ModelConfig, halve
 from lunagpt.config.problems import explain
 from lunagpt.config.reading import dump_yaml, read_settings
@@ -64,8 +65,8 @@ _TRAINING_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingPr
 class LunaConfig(Section):
     """All settings of LunaGPT. `LunaConfig()` gives the defaults, which are those of the preset `nano`.
 
-    Sections: model, tokenizer, hardware, rag, thinking, proactive, personas, feedback, training, curriculum,
-    data.
+    Sections: model, tokenizer, hardware, rag, thinking, proactive, personas, feedback, training, growth,
+    curriculum, data.
     Values are reached as `config.rag.enabled`, `config["rag"]["enabled"]` or `config.rag.get("enabled")`.
     """
 
@@ -79,6 +80,7 @@ class LunaConfig(Section):
     personas: PersonasConfig = Field(default_factory=PersonasConfig)
     feedback: FeedbackConfig = Field(default_factory=FeedbackConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    growth: GrowthConfig = Field(default_factory=GrowthConfig)
     curriculum: CurriculumConfig = Field(default_factory=CurriculumConfig)
     data: DataConfig = Field(default_factory=DataConfig)
 

@@ -2,6 +2,7 @@
 
 from lunagpt.models.checkpoint import verify_folder
 from lunagpt.models.decoding_state import DecodingState, LayerState
+from lunagpt.models.growing_network import GrowingNetwork
 from lunagpt.models.hypernet import DomainSpecificHyperAdapter, HyperAdapter, HyperNetwork
 from lunagpt.models.luna_model import LunaModel, LunaOutput
 from lunagpt.models.parameters import parameter_groups
@@ -11,6 +12,7 @@ from lunagpt.models.state_space_layer import StateSpaceLayer
 __all__ = [
     "DecodingState",
     "DomainSpecificHyperAdapter",
+    "GrowingNetwork",
     "HyperAdapter",
     "HyperNetwork",
     "LayerState",

@@ -5,6 +5,7 @@
     components/moe/model.safetensors   mixtures of experts, if there are any
     components/hypernet/model.safetensors   hypernetwork, if there is one
     config/config.json                 the section `model` of LunaConfig
+    config/growth.json                 how the model has grown, if it has
     tokenizer/                         tokenizer.json, special_tokens.json, vocab.json, merges.txt
     README.md                          model card (optional)
     manifest.json                      size and SHA-256 of every file above
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 CONFIG = "config/config.json"
+GROWTH = "config/growth.json"
 TOKENIZER = "tokenizer"
 CARD = "README.md"
 FORMAT = "lunagpt-model-1"
@@ -61,6 +63,8 @@ def save_model(
         settings = {"version": model.config.version, "model": section}
         (fresh / CONFIG).parent.mkdir(parents=True)
         atomic_write_text(fresh / CONFIG, json.dumps(settings, ensure_ascii=False, indent=2) + "\n")
+        if model.growth_history:
+            atomic_write_text(fresh / GROWTH, json.dumps(model.growth_history, indent=2) + "\n")
         model.tokenizer.save_pretrained(fresh / TOKENIZER)
         if model_card is not None:
             atomic_write_text(fresh / CARD, model_card)
@@ -93,6 +97,8 @@ def load_model(
     if not keep_dtype:
         weights = {key: tensor.float() for key, tensor in weights.items()}
     _assign(model, weights, folder)
+    if (folder / GROWTH).exists():
+        model.growth_history = json.loads((folder / GROWTH).read_text(encoding="utf-8"))
     model.eval()
     return model.to(config.device)
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from lunagpt.conditions import Condition, DomainLike, StyleLike
 from lunagpt.config import LunaConfig
-from lunagpt.errors import ConfigError, GenerationError
+from lunagpt.errors import GenerationError
 from lunagpt.models.components import RuntimeSwitches, check_switches
 from lunagpt.models.conditioned import adapters_of, adapters_of_rows, detect_domain, merged
 from lunagpt.models.conditioning import ModelHyperNetwork, Rows
@@ -62,13 +62,9 @@ class LunaModel(RuntimeSwitches):
     def __init__(self, config: LunaConfig, tokenizer: "LunaTokenizer | None" = None) -> None:
         super().__init__()
         model = config.model
-        if model.use_growing:
-            raise ConfigError(
-                "model.use_growing está ligado, mas esta versão do LunaGPT ainda não tem esse componente. "
-                'Ponha "use_growing": false na configuração.'
-            )
         self.config = config
         self._tokenizer = tokenizer
+        self.growth_history: list[dict[str, Any]] = []  # see `lunagpt.models.growth`
         self.compute_dtype = torch.float32
         table = torch.empty(model.vocab_size, model.hidden_size)
         self.embedding = nn.Embedding(model.vocab_size, model.hidden_size, _weight=table)

@@ -61,4 +61,5 @@ def upcycle(
             getattr(experts, name).weight.copy_(weight.repeat(num_experts, 1))
         experts.router.mul_(ROUTER_STD * model.config.model.hidden_size**0.5)
     grown.compute_dtype = model.compute_dtype
+    grown.growth_history = list(model.growth_history)
     return grown.to(model.device).train(model.training)
