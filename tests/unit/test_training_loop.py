@@ -290,7 +290,7 @@ def test_wrong_options_are_named() -> None:
     with pytest.raises(ConfigError, match="learning_rate"):
         Trainer(TinyModel(), learning_rat=1)
     with pytest.raises(ConfigError, match="callback"):
-        Trainer(TinyModel(), callbacks=["growing_network_callback"], max_steps=1).train(CountingData())
+        Trainer(TinyModel(), callbacks=["tracking_callback"], max_steps=1).train(CountingData())
     with pytest.raises(ConfigError, match="dados de treino"):
         Trainer(TinyModel()).train()
     with pytest.raises(DataError, match="vazios"):

@@ -20,6 +20,9 @@ class Callback:
     def on_train_start(self, trainer: Trainer) -> None:
         """Before the first step; a resumed run has its state by now."""
 
+    def on_step_start(self, trainer: Trainer) -> None:
+        """Before each optimizer step."""
+
     def on_step_end(self, trainer: Trainer, metrics: dict[str, Any]) -> None:
         """After each optimizer step; `metrics` as `Trainer._step` returns them."""
 
@@ -52,9 +55,11 @@ class CheckpointCallback(Callback):
         self.saved_at, self.saved_step = time.perf_counter(), trainer.progress.step
 
     def on_step_end(self, trainer: Trainer, metrics: dict[str, Any]) -> None:
-        due = time.perf_counter() - self.saved_at >= 60 * trainer.settings.checkpoint_interval_minutes
-        if due or trainer.progress.step == trainer.schedule.decay_start:
-            self._save(trainer)
+        if not trainer.evaluates_now:
+            self._save_if_due(trainer)
+
+    def on_evaluation(self, trainer: Trainer, results: dict[str, Any]) -> None:
+        self._save_if_due(trainer)  # with what the other callbacks make of the results
 
     def on_train_end(self, trainer: Trainer) -> None:
         if trainer.progress.step != self.saved_step:
@@ -64,6 +69,11 @@ class CheckpointCallback(Callback):
                 f"Interrompido no passo {trainer.progress.step}; tudo salvo em {trainer.checkpoint_dir}. "
                 "Continue com --resume."
             )
+
+    def _save_if_due(self, trainer: Trainer) -> None:
+        due = time.perf_counter() - self.saved_at >= 60 * trainer.settings.checkpoint_interval_minutes
+        if due or trainer.progress.step == trainer.schedule.decay_start:
+            self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint()
@@ -162,12 +172,19 @@ def _curves() -> Callback:
     return CurvesCallback()
 
 
+def _growth() -> Callback:
+    from lunagpt.training.growth import GrowthCallback
+
+    return GrowthCallback()
+
+
 NAMES: dict[str, Callable[[], Callback] | None] = {
     "checkpoint_callback": CheckpointCallback,
     "early_stopping_callback": EarlyStoppingCallback,
     "lr_scheduler_callback": None,  # the loop itself follows the schedule
     "wandb_callback": WandbCallback,
     "curves_callback": _curves,
+    "growing_network_callback": _growth,
 }
 
 
@@ -177,8 +194,8 @@ def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) 
     Args:
         asked: objects or names. Whatever is asked, there is progress on the screen; with a `run_dir` log,
         curves and
-            samples; with a checkpoint folder checkpoints; with `early_stopping_patience` or `use_wandb`
-            those too.
+            samples; with a checkpoint folder checkpoints; with `early_stopping_patience`, `use_wandb` or
+            `model.use_growing` those too.
 
     Raises:
         ConfigError: an unknown name.
@@ -202,6 +219,7 @@ def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) 
         (trainer.run_dir is not None, _curves),
         (settings.early_stopping_patience is not None, EarlyStoppingCallback),
         (settings.use_wandb, WandbCallback),
+        (trainer.config is not None and trainer.config.model.use_growing, _growth),
         (trainer.checkpoint_dir is not None, CheckpointCallback),
     ]
     for condition, factory in wanted:

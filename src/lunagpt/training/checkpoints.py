@@ -2,7 +2,8 @@
 
     model.safetensors       weights
     optimizer.safetensors   momenta, by parameter name
-    trainer_state.json      step, place in the data, random states, settings; SHA-256 of the other two
+    trainer_state.json      step, place in the data, random states, settings, how the model has grown;
+                            SHA-256 of the other two
 
 A folder appears whole or not at all. Nothing is pickled (D10).
 """
@@ -25,6 +26,8 @@ from torch import Tensor, nn
 
 from lunagpt.errors import LunaError
 from lunagpt.files import atomic_directory, sha256_file
+from lunagpt.models.growth import regrow
+from lunagpt.models.luna_model import LunaModel
 from lunagpt.training.optim import Optimizers
 
 WEIGHTS, MEMORY, STATE = "model.safetensors", "optimizer.safetensors", "trainer_state.json"
@@ -61,6 +64,8 @@ def save_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers, state:
         save_file(_contiguous(memory), folder / MEMORY)
         hashes = {name: sha256_file(folder / name) for name in (WEIGHTS, MEMORY)}
         document = {**state, "optimizer_values": values, "random": random_states(), "files": hashes}
+        if isinstance(model, LunaModel):
+            document["growth_history"] = model.growth_history
         (folder / STATE).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
@@ -97,12 +102,16 @@ def latest_checkpoint(folder: Path, notice: Callable[[str], None]) -> Path | Non
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers) -> dict[str, Any]:
-    """Fill model, optimizers and random number generators; returns the state that was saved.
+    """Fill model, optimizers and random number generators; returns the state that was saved. A model that has
+    grown since it began gets its layers first.
 
     Raises:
         CheckpointError: the folder is damaged, or its weights have other names or shapes than the model's.
     """
     state = read_state(path)
+    if isinstance(model, LunaModel):
+        for growth in regrow(model, state.get("growth_history", [])):
+            optimizers.grow(growth)
     saved, own = load_file(path / WEIGHTS), _weights(model)
     if {n: t.shape for n, t in saved.items()} != {n: t.shape for n, t in own.items()}:
         differing = sorted(n for n in saved.keys() | own.keys() if n not in saved or n not in own) or sorted(

@@ -78,6 +78,7 @@ def train_command(
         if wanted.use_hypernet and model.hypernet is None:
             shape = {key: value for key, value in wanted.to_dict().items() if key.startswith("hypernet_")}
             model = add_hypernet(model, recipe.config.training.seed, **shape)
+    model.config.model.use_growing = recipe.config.model.use_growing
     model.to(recipe.config.device)
     model.config.model.decides_to_think |= recipe.teaches_when_to_think
     recipe.config.save(run_dir / "config.yaml")

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lunagpt.models.growth import Growth
 from lunagpt.models.parameters import parameter_groups, stacked_rows
 from lunagpt.training.muon import Muon
 from lunagpt.training.precision import fastest_dtype
@@ -45,6 +46,25 @@ class Optimizers:
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 
+    def grow(self, growth: Growth) -> None:
+        """Follows the growth of a model: a new layer is trained as the one it was made from and has no memory
+        yet; a parameter that got more rows keeps the memory of the old ones.
+        """
+        for part in self.parts:
+            for group in part.param_groups:
+                members = group["params"]
+                known = set(members)
+                group["params"] = [growth.resized.get(param, param) for param in members]
+                group["params"] += [new for new, old in growth.made_from.items() if old in known]
+            for old, new in growth.resized.items():
+                if old in part.state:
+                    memory = part.state.pop(old)
+                    part.state[new] = {key: _rows(value, old, growth) for key, value in memory.items()}
+            if isinstance(part, Muon):
+                part.blocks |= {
+                    new: part.blocks[old] for new, old in growth.made_from.items() if old in part.blocks
+                }
+
     def named_state(self, model: nn.Module) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """The optimizers' memory, not a copy: tensors and other values, both under `parameter name/key`."""
         names: dict[Tensor, str] = {param: name for name, param in model.named_parameters()}
@@ -67,6 +87,15 @@ class Optimizers:
             params = [param for group in part.param_groups for param in group["params"]]
             state = {i: memory[names[p]] for i, p in enumerate(params) if names[p] in memory}
             part.load_state_dict({"state": state, "param_groups": part.state_dict()["param_groups"]})
+
+
+def _rows(value: Any, old: Tensor, growth: Growth) -> Any:
+    """Memory of a parameter with a row per layer, for the grown one: the rows of new layers are zero."""
+    if not isinstance(value, Tensor) or value.shape != old.shape:
+        return value
+    rows = value[growth.origins].clone()
+    rows[growth.layers] = 0
+    return rows
 
 
 def build_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizers:

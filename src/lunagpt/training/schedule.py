@@ -1,4 +1,4 @@
-"""The learning rate over a run: warm-up, then constant, then decay.
+"""The learning rate over a run: warm-up, then constant, then decay; another warm-up after the model grew.
 
 WSD ("warm-up, stable, decay": Hu et al., MiniCPM, 2024) is the default because its constant part needs no
 end: a run may be stopped by the clock, continued for longer, and annealed from any of its checkpoints.
@@ -7,7 +7,7 @@ end: a run may be stopped by the clock, continued for longer, and annealed from 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lunagpt.training.settings import TrainingSettings
@@ -30,6 +30,8 @@ class Schedule:
     decay_shape: str = "linear"  # linear | sqrt
     min_ratio: float = 0.0
     ordered: bool = False  # a decay that was ordered during the run; it outlives a restart
+    rewarm_start: int | None = None  # the step before which the model grew last
+    rewarm_steps: int = 0
 
     @property
     def decay_start(self) -> int | None:
@@ -44,8 +46,15 @@ class Schedule:
         """
         return self._warmup(step) * self._decay(step)
 
+    def rewarmed(self, start: int, steps: int) -> Schedule:
+        """The same with the rate rising once more, from 0 over `steps` steps from `start` on."""
+        return replace(self, rewarm_start=start, rewarm_steps=steps)
+
     def _warmup(self, step: int) -> float:
-        return min((step + 1) / self.warmup_steps, 1.0) if self.warmup_steps else 1.0
+        factor = _rise(step, self.warmup_steps)
+        if self.rewarm_start is not None:
+            factor *= _rise(step - self.rewarm_start, self.rewarm_steps)
+        return factor
 
     def _decay(self, step: int) -> float:
         if self.kind == "constant" or self.max_steps is None:
@@ -60,6 +69,10 @@ class Schedule:
             done = _fraction(step, self.warmup_steps, self.max_steps)
             left = 0.5 * (1 + math.cos(math.pi * done)) if self.kind == "cosine" else 1 - done
         return self.min_ratio + (1 - self.min_ratio) * left
+
+
+def _rise(step: int, steps: int) -> float:
+    return min((step + 1) / steps, 1.0) if steps else 1.0
 
 
 def _fraction(step: int, start: int, end: int) -> float:

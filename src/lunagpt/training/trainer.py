@@ -70,7 +70,8 @@ class Trainer:
         self.model = model
         if isinstance(optimizer, str):
             options["optimizer"], optimizer = optimizer, None
-        self.settings = TrainingSettings.of(config or getattr(model, "config", None), **options)
+        self.config: Any = config or getattr(model, "config", None)
+        self.settings = TrainingSettings.of(self.config, **options)
         self.scheduler = scheduler
         self.train_dataset = train_dataloader if train_dataset is None else train_dataset
         self.validation_dataset = validation_dataset
@@ -184,10 +185,11 @@ class Trainer:
                 if self.scheduler is not None and self.stream.epoch > epoch:
                     self.scheduler.step()
                 epoch = self.stream.epoch
+                self._notify("on_step_start")
                 metrics = self._step(micro_batches)
                 session.advance_clock()
                 self._notify("on_step_end", metrics)
-                if self.validation_dataset is not None and progress.step % settings.eval_interval == 0:
+                if self.evaluates_now:
                     self._validate()
             validated = progress.validation.get("step") == progress.step
             if self.validation_dataset is not None and metrics and not validated and not signals.received:
@@ -325,6 +327,11 @@ class Trainer:
         if self.settings.checkpoint_dir is not None:
             return Path(self.settings.checkpoint_dir)
         return None if self.run_dir is None else self.run_dir / "checkpoints"
+
+    @property
+    def evaluates_now(self) -> bool:
+        """Whether an evaluation follows the step that was just done."""
+        return self.validation_dataset is not None and self.progress.step % self.settings.eval_interval == 0
 
     def stop(self, reason: str) -> None:
         """Let the loop end after this step; the first reason given counts."""
