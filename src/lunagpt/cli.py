@@ -169,6 +169,7 @@ def train(
     preset: options.PresetOption = None,
     data_root: options.DataRootOption = None,
     base_model: options.BaseModelOption = None,
+    prepare: options.PrepareOption = False,
     resume: options.ResumeOption = False,
     resume_from: options.ResumeFromOption = None,
     max_steps: options.MaxStepsOption = None,
@@ -192,6 +193,7 @@ def train(
         decay_now=decay_now,
         threads=threads,
         changes=changes or [],
+        prepare=prepare,
     )
 
 

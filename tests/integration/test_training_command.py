@@ -13,7 +13,7 @@ import pytest
 import torch
 from tests.unit.train_helpers import one_thread  # noqa: F401 - acts on every test here
 
-from lunagpt import LunaModel
+from lunagpt import LunaModel, cli
 from lunagpt.errors import ConfigError, DataError
 from lunagpt.tokenizer import LunaTokenizer
 from lunagpt.training.command import train_command
@@ -117,6 +117,29 @@ def test_continued_run_equals_unbroken_one(place: Path, experts: bool) -> None:
     assert bool(one.moe_blocks) == experts
     if experts:
         assert one.moe_blocks[0].balance_bias.any()
+
+
+def test_the_data_can_be_prepared_ahead(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LUNA_TOKEN_CACHE", str(place / "tokens"))
+    command = ["train", str(place / "receita.yaml"), "--data-root", str(place)]
+    assert cli.main([*command, "--prepare"]) == 0
+    said = capsys.readouterr().out
+    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines()[1:3]}
+    assert rows["textos"][0] == "60"
+    # 6 steps of 2 · 2 rows of 32 tokens, two thirds of them from the texts
+    slots = int(rows["textos"][1].replace(".", ""))
+    assert float(rows["textos"][-1].replace(",", ".")) == pytest.approx(768 * 2 / 3 / slots, abs=0.06)
+    assert "Tokens que o treino lê ao todo: 768." in said
+    assert not (place / "runs").exists()
+
+    written = {path: path.stat().st_mtime_ns for path in (place / "tokens").rglob("*") if path.is_file()}
+    assert written
+    train_command(place / "receita.yaml", place / "run", data_root=place)
+    assert written == {
+        path: path.stat().st_mtime_ns for path in (place / "tokens").rglob("*") if path.is_file()
+    }
 
 
 def test_starts_from_a_base_model(place: Path) -> None:

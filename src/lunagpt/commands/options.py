@@ -128,6 +128,7 @@ RunDirOption = Annotated[Path | None, typer.Option("--run-dir", metavar="PASTA",
 PresetOption = Annotated[str | None, typer.Option("--preset", metavar="NOME", help=texts.PRESET)]
 DataRootOption = Annotated[Path | None, typer.Option("--data-root", metavar="PASTA", help=texts.DATA_ROOT)]
 BaseModelOption = Annotated[Path | None, typer.Option("--base-model", metavar="PASTA", help=texts.BASE_MODEL)]
+PrepareOption = Annotated[bool, typer.Option("--prepare", help=texts.PREPARE)]
 ResumeOption = Annotated[bool, typer.Option("--resume", help=texts.RESUME)]
 ResumeFromOption = Annotated[
     Path | None, typer.Option("--resume-from", metavar="PASTA", help=texts.RESUME_FROM)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lunagpt.commands import texts
+from lunagpt.commands.numbers import in_words
 from lunagpt.errors import missing_extra
+
+if TYPE_CHECKING:
+    from lunagpt.training.preparation import PreparedSource
 
 
 def run_train(
@@ -22,8 +28,9 @@ def run_train(
     decay_now: int | None,
     threads: int | None,
     changes: list[str],
+    prepare: bool = False,
 ) -> int:
-    """Trains; without `run_dir` in `runs/` under the recipe's name.
+    """Trains; without `run_dir` in `runs/` under the recipe's name. With `prepare`, reads the data only.
 
     Returns:
         0, or 130 if a signal ended the training (it can be resumed).
@@ -34,9 +41,16 @@ def run_train(
     """
     try:
         from lunagpt.training.command import train_command
+        from lunagpt.training.preparation import prepare as prepare_data
     except ModuleNotFoundError as error:
         raise missing_extra(error.name or "torch", "train", texts.TO_TRAIN) from error
 
+    if prepare:
+        sources, planned = prepare_data(
+            recipe, preset=preset, data_root=data_root, max_steps=max_steps, changes=changes
+        )
+        print(_mixture(sources, planned))
+        return 0
     result = train_command(
         recipe,
         run_dir or Path("runs") / recipe.stem,
@@ -51,3 +65,28 @@ def run_train(
         changes=changes,
     )
     return 130 if result["stop_reason"] == "signal" else 0
+
+
+def _mixture(sources: Sequence[PreparedSource], planned: int | None) -> str:
+    """A line for every source, and what the numbers mean."""
+    name, examples, tokens, share, passes = texts.PREPARE_COLUMNS
+    width = max(len(name), *(len(source.name) for source in sources))
+    lines = [f"{name:{width}}  {examples:>9}  {tokens:>12}  {share:>7}  {passes:>7}"]
+    for source in sources:
+        read = "" if source.passes is None else f"{source.passes:.1f}".replace(".", ",")
+        part = f"{100 * source.share:.1f} %".replace(".", ",")
+        amounts = f"{_thousands(source.examples):>9}  {_thousands(source.tokens):>12}"
+        lines.append(f"{source.name:{width}}  {amounts}  {part:>7}  {read:>7}".rstrip())
+    total = in_words(sum(source.tokens for source in sources))
+    lines += ["", texts.PREPARED.format(tokens=total)]
+    if planned is not None:
+        lines.append(texts.PREPARE_PLANNED.format(tokens=in_words(planned)))
+    dropped = [source for source in sources if source.dropped]
+    if dropped:
+        named = ", ".join(f"{_thousands(source.dropped)} de {source.name}" for source in dropped)
+        lines.append(texts.PREPARE_DROPPED.format(named=named))
+    return "\n".join(lines)
+
+
+def _thousands(count: int) -> str:
+    return f"{count:,}".replace(",", ".")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 # Raise it whenever the readers give other examples or the files another layout: old caches stay unused then.
 FORMAT_VERSION = 3
+
+#: Names the folder of the cache, to take it along to another machine.
+CACHE_VARIABLE = "LUNA_TOKEN_CACHE"
 
 _BATCH_EXAMPLES = 512
 
@@ -106,7 +110,9 @@ class TokenizedSource:
 
 
 def default_cache_dir() -> Path:
-    """Where tokenised sources are kept unless told otherwise: the user's cache folder."""
+    """Where tokenised sources are kept unless told otherwise: `LUNA_TOKEN_CACHE`, else the user's cache."""
+    if folder := os.environ.get(CACHE_VARIABLE):
+        return Path(folder).expanduser()
     return platformdirs.user_cache_path("lunagpt") / "tokens"
 
 
