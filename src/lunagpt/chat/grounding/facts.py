@@ -23,7 +23,7 @@ _MONTH_NAMES = "|".join(sorted((name for name in _MONTHS if len(name) > 3), key=
     "marco", "mar[çc]o"
 )
 _DAY_MONTH_YEAR = re.compile(
-    rf"\b(?:(?P<day>\d{{1,2}})(?:º|o|°)?\s+de\s+)?(?P<month>{_MONTH_NAMES})"
+    rf"\b(?:(?P<day>\d{{1,2}})(?:º|o|°)?\s+de\s+)?(?P<month>{_MONTH_NAMES})\b"
     r"(?:\s+(?:de|do\s+ano\s+de)\s+(?P<year>\d{4}|\d\.\d{3})\b)?",
     re.IGNORECASE,
 )
