@@ -204,7 +204,7 @@ def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
     told = {
         stem
         for entry in history
-        if entry.get("role") == "user" and "?" not in entry["content"]
+        if entry.get("role") == "user" and not _ASKS.search(fold(entry["content"]).strip())
         for stem in content_stems(entry["content"])
     }
     return bool(asked) and sum(stem in told for stem in asked) >= _TOLD_SHARE * len(asked)
