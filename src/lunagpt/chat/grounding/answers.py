@@ -34,12 +34,14 @@ class GroundedAnswer:
         citations: the places behind it, in order of appearance.
         span: the few words that answer the question, inside the first quote; None if none stands out.
         confidence: probability, 0 to 1, that the quote answers the question.
+        lead: what the text says before the quote, where the quote only implies it; else "".
     """
 
     text: str
     citations: tuple[Citation, ...] = field(default=())
     span: str | None = None
     confidence: float = 0.0
+    lead: str = ""
 
 
 ProblemKind = Literal[

@@ -10,8 +10,9 @@ from typing import Any
 
 from lunagpt.chat.grounding.answers import Citation, Problem, ProblemKind
 from lunagpt.chat.grounding.facts import Fact, FactBase, find_facts
-from lunagpt.chat.grounding.ranking import coverage, is_common_word, weight
+from lunagpt.chat.grounding.ranking import coverage
 from lunagpt.chat.grounding.units import Unit, cut_passages
+from lunagpt.chat.grounding.word_weights import is_common_word, weight
 from lunagpt.chat.grounding.words import fold, words
 from lunagpt.data.sentences import split_sentences
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lunagpt.chat.grounding.answers import Citation, GroundedAnswer
 from lunagpt.chat.grounding.hostile import clean_text
+from lunagpt.chat.grounding.life_spans import tells_date_of
 from lunagpt.chat.grounding.questions import Question, analyse_question
 from lunagpt.chat.grounding.ranking import (
     answer_features,
     dot,
+    lacks_date,
+    lacks_event,
+    life_date,
     model,
     passage_facts,
     sentence_features,
@@ -23,6 +28,8 @@ from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.data.grounding_format import cite
 
 _LEAST_RELEVANCE = 0.02  # what a search calls less is not told apart
+# Dates in brackets behind the very name asked for, and nothing else there (see `life_spans`).
+_LIFE_DATE_CERTAINTY = 0.95
 _LIST_ITEMS = 8
 _LIST_CHARACTERS = 700
 
@@ -60,24 +67,29 @@ def extractive_answer(
     features = answer_features(asked, best.unit, best.features, scores, around)
     weights = model()["answering"]
     confidence = sigmoid(dot(weights, features) + weights["constant"])
+    if (dated := next((entry for entry in ranked if life_date(asked, entry.unit)), None)) is not None:
+        best = best if _agree(asked, best.unit, dated.unit) else dated
+        confidence = max(confidence, _LIFE_DATE_CERTAINTY)
     if confidence < (model()["threshold"] if threshold is None else threshold):
         return None
     start, end = _extent(best.unit, groups[best.unit.passage])
     passage = passages[best.unit.passage]
     quote = str(passage["content"])[start:end]
     number = best.unit.passage + 1
+    lead = _lead(asked, best.unit)
     return GroundedAnswer(
-        text=_shown(quote, number, passage),
+        text=_shown(quote, number, passage, lead),
         citations=(Citation(number, passage, quote, start, end),),
         span=short_span(asked, best.unit),
         confidence=confidence,
+        lead=lead,
     )
 
 
 def renumbered(answer: GroundedAnswer) -> GroundedAnswer:
     """The same quotation when its passage has become the first."""
     (citation,) = answer.citations
-    text = _shown(citation.quote, 1, citation.passage)
+    text = _shown(citation.quote, 1, citation.passage, answer.lead)
     return replace(answer, text=text, citations=(replace(citation, number=1),))
 
 
@@ -98,10 +110,10 @@ def rank_sentences(
     ranked = []
     for units, facts, prior in zip(groups, around, priors, strict=True):
         for unit in units:
-            if not unit.commands_the_reader and unit.words:
+            if unit.words and not unit.commands_the_reader and not lacks_event(question, unit):
                 features = sentence_features(question, unit, facts)
                 ranked.append(Ranked(unit, dot(weights, features) + prior, features))
-    return sorted(ranked, key=lambda entry: -entry.score)
+    return sorted(ranked, key=lambda entry: (lacks_date(question, entry.unit), -entry.score))
 
 
 def _priors(passages: Sequence[Mapping[str, Any]]) -> list[float]:
@@ -130,11 +142,26 @@ def _extent(unit: Unit, units: Sequence[Unit]) -> tuple[int, int]:
     return unit.start, end
 
 
-def _shown(quote: str, number: int, passage: Mapping[str, Any]) -> str:
+def _agree(question: Question, unit: Unit, dated: Unit) -> bool:
+    """Whether a sentence has the year that the brackets of another one tell."""
+    date = life_date(question, dated)
+    return date is not None and re.findall(r"\d+", date.text)[-1] in unit.text
+
+
+def _lead(question: Question, unit: Unit) -> str:
+    """What a quote needs in front to be understood as the answer: "Nasceu em 1839" before "Machado de Assis
+    (1839–1908) foi…"; "" for most."""
+    date = life_date(question, unit)
+    if date is None or question.life_event is None or tells_date_of(question.life_event, unit.text):
+        return ""
+    return date.told(question.life_event)
+
+
+def _shown(quote: str, number: int, passage: Mapping[str, Any], lead: str) -> str:
     """A quote with its citation. The built-in encyclopaedia speaks for Luna and is not put in quotation
     marks."""
     text = clean_text(quote).strip()
     metadata = passage.get("metadata") or {}
     if metadata.get("built_in"):
-        return cite(text, number)
-    return f"“{text}” [{number}]"
+        return f"{lead} [{number}]." if lead else cite(text, number)
+    return f"{lead}: “{text}” [{number}]" if lead else f"“{text}” [{number}]"

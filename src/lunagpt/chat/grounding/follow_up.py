@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from lunagpt.chat.grounding.ellipsis import ASKING, PREPOSITIONS, replace_part
 from lunagpt.chat.grounding.facts import Fact, find_names
@@ -33,6 +34,14 @@ _BARE_WHY = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _InFull:
+    """A question that can be understood by itself, and whom or what it takes over from the turn before."""
+
+    text: str
+    topic: str = ""
+
+
 def rewrite_follow_up(question: str, history: Sequence[Mapping[str, str]]) -> str:
     """A question that can be understood without the conversation; one that already can comes back unchanged.
 
@@ -40,36 +49,39 @@ def rewrite_follow_up(question: str, history: Sequence[Mapping[str, str]]) -> st
         question: what the user says now.
         history: the messages before, oldest first (role and content).
     """
+    return _in_full(question, history).text
+
+
+def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     earlier = _previous_turn(history)
     if earlier is None or not _is_short(question):
-        return question
-    previous, answer, before = earlier
-    if _fold(question) in {"e " + word for word in _NO_FOLLOW_UP} or not _asks_something(previous):
-        return question
+        return _InFull(question)
+    asked_before, answer, before = earlier
+    if _fold(question) in {"e " + word for word in _NO_FOLLOW_UP} or not _asks_something(asked_before):
+        return _InFull(question)
     depth = sum(message.get("role") == "user" for message in history)
-    if depth <= _DEPTH:
-        previous = rewrite_follow_up(previous, before)
-    previous = previous.strip()
-    topic = _topic(previous, answer)
+    full = _in_full(asked_before, before) if depth <= _DEPTH else _InFull(asked_before)
+    previous = full.text.strip()
+    topic = _topic(previous, answer, full.topic)
 
     if _BARE_WHY.match(question):
-        return f"Por que {_statement(previous)}?"
+        return _InFull(f"Por que {_statement(previous)}?")
     opening = _OPENING.match(question)
     if opening is not None:
         fragment = question[opening.end() :].strip(" ?!.")
         if fragment and not _says_enough(fragment) and not _begins_asking(fragment):
             other = _latest_person(before, previous, answer)
-            return _finish(replace_part(previous, with_names(fragment, other or topic)))
+            return _InFull(_finish(replace_part(previous, with_names(fragment, other or topic))))
     body = question[opening.end() :] if opening is not None else question
     if has_pronoun(body):
-        return with_names(body, topic)
+        return _InFull(with_names(body, topic), topic)
     if _begins_asking(body) and _is_bare(body):
-        return f"{capitalised(body.rstrip(' ?!.'))} {_statement(previous)}?"
+        return _InFull(f"{capitalised(body.rstrip(' ?!.'))} {_statement(previous)}?")
     if _begins_asking(body) and _lacks_subject(body) and topic:
-        return append_topic(body, topic)
+        return _InFull(append_topic(body, topic), topic)
     if opening is None and _is_fragment(question):
-        return _finish(replace_part(previous, question.strip(" ?!.")))
-    return question
+        return _InFull(_finish(replace_part(previous, question.strip(" ?!."))))
+    return _InFull(question)
 
 
 def _previous_turn(
@@ -164,8 +176,8 @@ def _is_fragment(question: str) -> bool:
     )
 
 
-def _topic(previous: str, answer: str) -> str:
-    """Whom or what the last turn was about."""
+def _topic(previous: str, answer: str, taken_over: str) -> str:
+    """Whom or what the last turn was about; what it had taken over itself, if it brought nothing new."""
     asked = analyse_question(previous)
     names = [_with_article(previous, fact) for fact in find_names(previous)]
     plain = {fact.text for fact in find_names(previous)}
@@ -176,6 +188,8 @@ def _topic(previous: str, answer: str) -> str:
         or (asked.asks in (Asks.PLACE, Asks.THING) and re.search(r"\bqual\b", folded))
     ):
         return told[0]
+    if taken_over:
+        return taken_over
     if names:
         return max(names, key=len)
     phrase = _noun_phrase(previous)
@@ -208,8 +222,10 @@ def _noun_phrase(question: str) -> str:
     content = [w for w in found[place:] if not w.is_stop]
     if not content:
         return ""
-    # Without an article the verb comes first, if there is more than one word: "como instalar impressora".
-    start = content[1] if len(content) > 1 and place else content[0]
+    # Without an article the verb comes first, if there is more than one word ("como instalar impressora") and
+    # none was passed already ("quem foi frida kahlo").
+    verb_first = place and found[place - 1].folded in ASKING
+    start = content[1] if len(content) > 1 and verb_first else content[0]
     return question[start.start :].rstrip(" ?!.")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lunagpt.chat.grounding.facts import find_facts, find_names
+from lunagpt.chat.grounding.life_spans import LifeEvent, asked_event
 from lunagpt.chat.grounding.words import ASKING_WORDS, fold, stem, words
 
 
@@ -89,6 +90,7 @@ class Question:
         stems: stems of the words of its subject, without repetitions, in order.
         names: stems of the words that name somebody or something, or are figures.
         typing: those of `stems` that only tell the kind of answer.
+        life_event: the birth or the death whose date is asked for.
     """
 
     text: str
@@ -96,6 +98,7 @@ class Question:
     stems: tuple[str, ...]
     names: frozenset[str]
     typing: frozenset[str]
+    life_event: LifeEvent | None = None
 
 
 def analyse_question(text: str) -> Question:
@@ -108,7 +111,9 @@ def analyse_question(text: str) -> Question:
     spans = [(fact.start, fact.end) for fact in find_names(text)]
     spans += [(fact.start, fact.end) for fact in find_facts(text) if fact.kind != "name"]
     names = frozenset(word.stem for word in subject if any(start <= word.start < end for start, end in spans))
-    return Question(text, _kind(text), stems, names, frozenset(stems) & _TYPE_STEMS)
+    asks = _kind(text)
+    life_event = asked_event(text) if asks is Asks.DATE else None
+    return Question(text, asks, stems, names, frozenset(stems) & _TYPE_STEMS, life_event)
 
 
 def asks_who_or_what(text: str) -> bool:

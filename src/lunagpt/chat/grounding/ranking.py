@@ -1,7 +1,7 @@
 """How well a sentence answers a question: features, and the weights learned for them.
 
 The weights are fitted on training rows by `benchmarks/grounding_fit.py` and stored in
-``assets/grounding/weights.json``; word weights (inverse document frequencies) stand beside them.
+``assets/grounding/weights.json``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from lunagpt.chat.grounding.life_spans import LifeDate, date_in, event_stems, tells_date_of, tells_of
 from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question, analyse_question
 from lunagpt.chat.grounding.synonyms import related
 from lunagpt.chat.grounding.units import Unit
+from lunagpt.chat.grounding.word_weights import UNKNOWN_WEIGHT, weight
 from lunagpt.chat.grounding.words import content_stems, fold
 
 _REASONS = re.compile(
@@ -36,34 +38,10 @@ _HOW = re.compile(
 _SUPERLATIVES = re.compile(
     r"\b(?:maior|menor|mais|menos|melhor|pior|primeir[oa]|ultim[oa]|unic[oa]|principal)e?s?\b"
 )
-_UNKNOWN_WEIGHT = 9.0  # of a word in no list: as rare as one in 8,000 documents
 _OTHER_KIND = (
     0.4  # of a stored question that asks for another kind of answer ("quando morreu" for "quem foi")
 )
 _NEAR = 0.6  # credit for a related word, against 1 for the word itself
-
-
-@lru_cache(maxsize=1)
-def _word_table() -> Mapping[str, tuple[float, bool]]:
-    """Of a stem: the logarithm of one over the share of texts that have it, and whether it is mostly a
-    name."""
-    text = (resources.files("lunagpt") / "assets" / "grounding" / "word_weights.txt").read_text("utf-8")
-    table = {}
-    for line in text.splitlines():
-        stem, value, *name = line.split("\t")
-        table[stem] = (int(value) / 10, bool(name))
-    return table
-
-
-def weight(stem: str) -> float:
-    """How much a stem tells about the subject of a text."""
-    return _word_table().get(stem, (_UNKNOWN_WEIGHT, False))[0]
-
-
-def is_common_word(stem: str) -> bool:
-    """Whether a stem is known as an ordinary word, not as a name."""
-    entry = _word_table().get(stem)
-    return entry is not None and not entry[1]
 
 
 @lru_cache(maxsize=1)
@@ -97,13 +75,14 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
     """
     subject = tuple(name for name in question.stems if name not in question.typing) or question.stems
     names = tuple(name for name in subject if name in question.names)
-    own = coverage(subject, unit.stems)
-    with_title = coverage(subject, unit.stems | unit.context)
+    here = _told_stems(question, unit)
+    own = coverage(subject, here)
+    with_title = coverage(subject, here | unit.context)
     # The question before an answer in a list of questions speaks for it only if it is the one asked.
     asked_before = unit.before is not None and unit.before.is_question
     before = unit.before.stems if unit.before is not None and not asked_before else frozenset()
     likeness = _answers_question_before(question, unit)
-    with_before = coverage(subject, unit.stems | unit.context | before)
+    with_before = coverage(subject, here | unit.context | before)
     features = {
         "own": own,
         "own_squared": own * own,
@@ -133,14 +112,40 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
 def passage_facts(question: Question, units: Sequence[Unit]) -> dict[str, Any]:
     """What a passage as a whole says about the question's subject."""
     subject = tuple(name for name in question.stems if name not in question.typing) or question.stems
-    everything = frozenset().union(*(unit.stems for unit in units)) | (
-        units[0].context if units else frozenset()
-    )
+    told = [_told_stems(question, unit) for unit in units]
+    everything = frozenset().union(*told) | (units[0].context if units else frozenset())
     return {
         "coverage": coverage(subject, everything),
         "stems": everything,
-        "best_own": max((coverage(subject, unit.stems) for unit in units), default=0.0),
+        "best_own": max((coverage(subject, stems) for stems in told), default=0.0),
     }
+
+
+def life_date(question: Question, unit: Unit) -> LifeDate | None:
+    """The birth or death asked for, where the sentence tells it in brackets behind the name."""
+    if question.life_event is None:
+        return None
+    return date_in(unit.life_spans, question.life_event, question.text, unit.context)
+
+
+def _told_stems(question: Question, unit: Unit) -> frozenset[str]:
+    """What a sentence says: its words, and "nasceu" if that is asked and brackets tell when."""
+    return unit.stems if life_date(question, unit) is None else unit.stems | event_stems(question.text)
+
+
+def lacks_event(question: Question, unit: Unit) -> bool:
+    """Whether somebody's birth or death is asked for and a sentence only tells something else."""
+    if question.life_event is None or life_date(question, unit) is not None:
+        return False
+    asked_before = unit.before is not None and unit.before.is_question
+    texts = [unit.text, unit.before.text] if asked_before and unit.before is not None else [unit.text]
+    return not any(tells_of(question.life_event, text, question.text) for text in texts)
+
+
+def lacks_date(question: Question, unit: Unit) -> bool:
+    """Whether a sentence tells of the birth or death asked for, but not when it was."""
+    event = question.life_event
+    return event is not None and life_date(question, unit) is None and not tells_date_of(event, unit.text)
 
 
 def dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
@@ -197,6 +202,8 @@ def _fit_of_kind(question: Question, unit: Unit) -> dict[str, float]:
     """Whether the sentence has what the kind of question asks for, outside of the question's own words."""
     wanted = ANSWER_FACTS.get(question.asks)
     folded = fold(unit.text)
+    if life_date(question, unit) is not None:
+        return {"fact": 1.0, "fact_strong": 1.0}
     if wanted is not None:
         asked = frozenset(question.stems)
         news = [fact for fact in unit.facts if fact.kind in wanted and not _known(fact.text, asked)]
@@ -271,8 +278,8 @@ def answer_features(
         "here": here["coverage"],
         "here_squared": here["coverage"] ** 2,
         "names_nowhere": 1.0 - coverage(names, here["stems"]) if names else 0.0,
-        "rarest_missing": (missing[0] if missing else 0.0) / _UNKNOWN_WEIGHT,
-        "second_missing": (missing[1] if len(missing) > 1 else 0.0) / _UNKNOWN_WEIGHT,
+        "rarest_missing": (missing[0] if missing else 0.0) / UNKNOWN_WEIGHT,
+        "second_missing": (missing[1] if len(missing) > 1 else 0.0) / UNKNOWN_WEIGHT,
         "margin": min(scores[0] - scores[1], 4.0) / 4 if len(scores) > 1 else 0.5,
         "score": max(min(scores[0], 10.0), -10.0) / 10,
         "words": min(len(subject), 8) / 8,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from lunagpt.chat.grounding.facts import Fact
 from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question
-from lunagpt.chat.grounding.ranking import dot, model
+from lunagpt.chat.grounding.ranking import dot, life_date, model
 from lunagpt.chat.grounding.units import Unit
 from lunagpt.chat.grounding.words import STOP_WORDS, Word, content_stems, fold
 
@@ -42,6 +42,8 @@ def short_span(question: Question, unit: Unit) -> str | None:
     """The words of a sentence that answer, or None if no stretch of it stands out."""
     if question.asks is Asks.YES_NO:
         return None
+    if (date := life_date(question, unit)) is not None:
+        return date.text
     if question.asks in _BY_RULE and (found := _nearest_fact(question, unit)) is not None:
         return found
     spans = candidate_spans(unit)

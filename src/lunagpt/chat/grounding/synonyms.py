@@ -13,7 +13,7 @@ fecha fechar fechado fechada encerra encerramento termina término terminou acab
 começa começar início inicia iniciado iniciar
 mora morar reside residência vive moradia
 nasceu nascer nascido nascida nascimento natural
-morreu morrer morto morta morte falecido faleceu falecimento
+morreu morrer morto morta morte falecido faleceu falecimento assassinado fuzilado enforcado suicídio
 criou criar criado criador inventou inventor inventado fundou fundado fundador fundação descobriu descobridor
 escreveu escrever autor autora escrito obra livro romance
 compra comprar comprado adquirir adquirido aquisição

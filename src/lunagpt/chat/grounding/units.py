@@ -16,6 +16,7 @@ from lunagpt.chat.grounding.hostile import (
     forges_turn,
     goes_on_commanding,
 )
+from lunagpt.chat.grounding.life_spans import LifeSpan, find_life_spans
 from lunagpt.chat.grounding.words import Word, words
 from lunagpt.data.sentences import split_sentences
 
@@ -59,6 +60,10 @@ class Unit:
     @cached_property
     def facts(self) -> list[Fact]:
         return find_facts(self.text)
+
+    @cached_property
+    def life_spans(self) -> list[LifeSpan]:
+        return list(find_life_spans(self.text))
 
     @property
     def is_question(self) -> bool:
