@@ -60,6 +60,8 @@ def test_indexing_tells_what_was_read_and_what_was_not(
     assert "quebrado.pdf" in out
     assert f"Base {target}: 2 documentos em {DocumentStore.load(target).chunk_count} trechos." in out
     assert is_base(target)
+    with DocumentStore.load(target) as store:
+        assert store.words_only
 
     (documents / "novo.txt").write_text("O síndico é Carlos.", encoding="utf-8")
     assert cli.main(["index", str(documents), "-o", str(target), "--no-vectors"]) == 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.chat import ChatReport, LunaChat
-from lunagpt.commands import failures
+from lunagpt.commands import failures, vectors
 from lunagpt.commands.console import PlainConsole
 from lunagpt.commands.opening import ChatSettings, connect, load_model, model_folder
 from lunagpt.commands.sources import footnotes
@@ -17,6 +18,8 @@ from lunagpt.engines import AnswerStream, Engine, LunaEngine, Message
 
 if TYPE_CHECKING:
     from lunagpt.generation import SamplingParams
+
+logger = logging.getLogger("lunagpt.commands")
 
 
 def run_ask(question: str, settings: ChatSettings, *, as_json: bool = False) -> int:
@@ -40,6 +43,8 @@ def run_ask(question: str, settings: ChatSettings, *, as_json: bool = False) -> 
         show_thinking=settings.show_thinking or None,
     )
     connect(chat, settings, encyclopedia=settings.knowledge_base is None and not chat.rag_enabled)
+    if (warning := vectors.incomplete(chat)) is not None:
+        logger.warning(warning)
     answer = chat.ask(question)
     if as_json:
         print(json.dumps(as_dict(question, answer, chat.report), ensure_ascii=False, indent=2))

@@ -30,6 +30,7 @@ def run_chat(
         LunaError: the conversation cannot begin, or the question cannot be answered.
     """
     from lunagpt.chat.abilities import decides_to_think
+    from lunagpt.commands import vectors
     from lunagpt.commands.console import PlainConsole, open_console
     from lunagpt.commands.files import answer_file, read_questions
     from lunagpt.commands.repl import answer, converse
@@ -47,7 +48,10 @@ def run_chat(
         print(banner(chat))
         if chat.show_thinking and not decides_to_think(chat.engine):
             console.note(f"{texts.THINKING_ALWAYS}\n")
-    return converse(chat, console, verbose=settings.verbose)
+        if under_way := vectors.resume(chat):
+            console.note(f"{under_way}\n")
+    with vectors.stopped_afterwards(chat):
+        return converse(chat, console, verbose=settings.verbose)
 
 
 def banner(chat: LunaChat) -> str:

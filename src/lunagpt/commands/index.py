@@ -67,6 +67,7 @@ def run_index(
         line.clear()
         print(summary)
         store = system.document_store
+        store.words_only = not vectors
         if not len(store):
             print(texts.INDEX_EMPTY.format(base=output))
             return 1

@@ -10,7 +10,7 @@ from types import FrameType
 
 from lunagpt.chat import LunaChat
 from lunagpt.chat.abilities import decides_to_think
-from lunagpt.commands import failures, slash, texts
+from lunagpt.commands import failures, slash, texts, vectors
 from lunagpt.commands.console import Console, read_message
 from lunagpt.commands.sources import footnotes, passages_text
 from lunagpt.errors import LunaError
@@ -104,11 +104,11 @@ def _obey(chat: LunaChat, console: Console, message: str) -> slash.Action | None
     elif command.action == "thinking":
         console.note(_thinking_switched(chat, message))
     elif command.action in ("rag", "encyclopedia"):
-        console.note(_switched(chat, command.action, message))
+        console.note(_switched(chat, console, command.action, message))
     return command.action
 
 
-def _switched(chat: LunaChat, what: slash.Action, message: str) -> str:
+def _switched(chat: LunaChat, console: Console, what: slash.Action, message: str) -> str:
     """Turns a place to look things up on or off; returns what to say."""
     documents = what == "rag"
     wanted = slash.switch(message, chat.rag_enabled if documents else chat.encyclopedia_enabled)
@@ -124,8 +124,12 @@ def _switched(chat: LunaChat, what: slash.Action, message: str) -> str:
         change()
     except LunaError as error:
         return str(error)
+    if documents and wanted:
+        if console.interactive:
+            vectors.resume(chat)
+        return " ".join(filter(None, [texts.RAG_IS_ON, vectors.progress(chat)]))
     if documents:
-        return texts.RAG_IS_ON if wanted else texts.RAG_IS_OFF
+        return texts.RAG_IS_OFF
     return texts.ENCYCLOPEDIA_IS_ON if wanted else texts.ENCYCLOPEDIA_IS_OFF
 
 

@@ -259,6 +259,15 @@ INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
 INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"
 INDEX_VECTORS_DONE = "Vetores prontos: a busca agora também é pelo significado."
 INDEX_VECTORS_STOPPED = "Vetores: {done} de {total} trechos prontos. O mesmo comando continua de onde parou."
+VECTORS_UNDER_WAY = (
+    "Ainda faltam os vetores de {missing} da base. Eles são calculados agora, durante a conversa; até lá, a "
+    "busca acha esses trechos só pelas palavras."
+)
+VECTORS_PROGRESS = "Vetores: {done} de {total} trechos."
+VECTORS_INCOMPLETE = (
+    "A busca pelo significado ainda não vê toda a base: faltam os vetores de {missing}. Para completá-los, "
+    "repita o comando luna index com que a base foi feita, ou deixe luna chat aberto com ela."
+)
 INDEX_NO_FOLDER = 'Não há pasta em "{path}". Confira o caminho dos documentos.'
 INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; escolha outra com --output."
 

@@ -9,11 +9,16 @@ from typing import Any
 
 from lunagpt.rag.embeddings import BackgroundEmbedder, Embedder, open_embedder
 from lunagpt.rag.embeddings.base import Vectors
+from lunagpt.rag.embeddings.notices import tell
 from lunagpt.rag.searching import ToRelevance
 
 
 class ModelHolder(ABC):
-    """What every store does with its embedding model; the store adds how vectors are kept."""
+    """What every store does with its embedding model; the store adds how vectors are kept.
+
+    Attributes:
+        embedder_problem: why the model could not be opened, a Portuguese sentence that the log has too.
+    """
 
     def __init__(self, embedder: Any) -> None:
         """
@@ -23,6 +28,7 @@ class ModelHolder(ABC):
         self._embedder_wanted = embedder
         self._embedder: Embedder | None = None
         self._embedder_opened = False
+        self.embedder_problem: str | None = None
         self._embedder_lock = threading.RLock()
         self._calibrations: dict[str, ToRelevance] = {}
 
@@ -31,9 +37,13 @@ class ModelHolder(ABC):
         """The embedding model, opened on first use; None if there is none (said once in the log)."""
         with self._embedder_lock:
             if not self._embedder_opened:
-                self._embedder = open_embedder(self._embedder_wanted)
+                self._embedder = open_embedder(self._embedder_wanted, self._note_problem)
                 self._embedder_opened = True
             return self._embedder
+
+    def _note_problem(self, sentence: str) -> None:
+        self.embedder_problem = sentence
+        tell(sentence, None)
 
     def use_embedder(self, wanted: Any) -> None:
         """Use another embedding model from now on: whatever `embeddings.open_embedder` takes."""
@@ -60,6 +70,11 @@ class ModelHolder(ABC):
         if not only_new and self.embedder is not None:
             self._forget_vectors()
         return self.create_embeddings(batch_size)
+
+    @property
+    def words_only(self) -> bool:
+        """Whether the base is meant to be searched by words alone, so that no vectors are missing."""
+        return False
 
     @property
     @abstractmethod

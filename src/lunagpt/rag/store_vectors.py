@@ -34,6 +34,16 @@ class StoredVectors(ModelHolder):
         """Number of passages."""
         return self._vectors.chunk_count
 
+    @property
+    def words_only(self) -> bool:
+        """Whether the base is meant to be searched by words alone; kept with it."""
+        return bool(self._database.meta("words_only"))
+
+    @words_only.setter
+    def words_only(self, value: bool) -> None:
+        if value != self.words_only:
+            self._database.set_meta("words_only", int(value))
+
     def chunks_without_vectors(self, model: str, limit: int) -> list[tuple[int, str]]:
         """Up to `limit` chunks without a vector of `model`: (chunk id, text to embed); equal texts once."""
         return self._vectors.missing(model, limit)

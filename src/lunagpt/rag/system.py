@@ -149,7 +149,7 @@ class RAGSystem:
         """Compute the missing vectors in the background; False if there is no model to do so."""
         model = self.embedding_model
         if model is None:
-            self._say(NO_EMBEDDER)
+            self._say_no_embedder()
             return False
         if self._job is None:
             self._job = BackgroundEmbedder(
@@ -157,6 +157,21 @@ class RAGSystem:
             )
         self._job.start()
         return True
+
+    @property
+    def missing_vectors(self) -> int:
+        """Passages that search by meaning cannot find yet; 0 for a base that is meant for words only."""
+        store = self.document_store
+        return 0 if store.words_only else max(store.chunk_count - store.vector_count(), 0)
+
+    def resume_embedding(self) -> int:
+        """Go on in the background with what an interrupted or a vectorless `index_directory` left over.
+
+        Returns:
+            How many passages are missing and now on their way; 0 also if there is no model (`notice`).
+        """
+        missing = self.missing_vectors
+        return missing if missing and self.start_embedding() else 0
 
     def stop_embedding(self) -> None:
         """Stop the job in the background; what it has done is kept."""
@@ -243,7 +258,7 @@ class RAGSystem:
             return None
         model = self.embedding_model
         if model is None:
-            self._say(NO_EMBEDDER)
+            self._say_no_embedder()
             return None
         if model.name not in models:
             self._say(
@@ -257,6 +272,14 @@ class RAGSystem:
         if self._safe is None or self._safe.embedder is not model:
             self._safe = SafeEmbedder(model, notify=self._say)
         return self._safe.embed_query(query)
+
+    def _say_no_embedder(self) -> None:
+        """Why there is no model: as the log has said already when it could not be opened, else that none is
+        wanted."""
+        if self.document_store.embedder_problem is None:
+            self._say(NO_EMBEDDER)
+        else:
+            self.notice = self.document_store.embedder_problem
 
     def _say(self, notice: str) -> None:
         if notice != self.notice:
