@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch import nn
@@ -222,6 +222,18 @@ class RuntimeSwitches(nn.Module):
         self.compute_dtype = torch.float32
         self.switches += changed  # a state holds tensors of the old kind
         return threads
+
+    def use_8bit_quantization(self) -> NoReturn:
+        """Weights in 8 bits: not in this version.
+
+        Raises:
+            ConfigError: always; it says what saves memory today.
+        """
+        raise ConfigError(
+            "Esta versão do LunaGPT ainda não usa pesos de 8 bits, e o modelo ficou como estava. Para gastar "
+            "metade da memória, carregue-o com os pesos em 16 bits: "
+            "LunaModel.from_pretrained(pasta, use_lightweight=True)."
+        )
 
     def _of(self, kind: type[nn.Module]) -> Iterator[Any]:
         return (module for module in self.modules() if isinstance(module, kind))
