@@ -1,19 +1,27 @@
-"""Every two parts of the model work together: in training, in pieces, packed, saved and loaded; and a model
-with any of them grows.
+"""Every two parts of the model work together: in training, in pieces, packed, saved and loaded, in writing;
+all of them at once in a training that is resumed; and a model with any of them grows.
 """
 
 import itertools
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from tests.unit.test_model import TOLERANCE, make_model, random_ids, relative_error
+from tests.unit.test_training_loop import QUIET, Recorder
+from tests.unit.train_helpers import CountingData, assert_same_weights
 
 from lunagpt.conditions import Condition
 from lunagpt.config import count_parameters
 from lunagpt.data.traits import EMOTIONS, PERSONAS
+from lunagpt.generation import Decoding, SamplingParams, generate_batch
 from lunagpt.models import LunaModel, parameter_groups
 from lunagpt.models.growth import grow, new_layers
+from lunagpt.tokenizer import LunaTokenizer
+from lunagpt.training import Trainer
 
 PARTS = {
     "no attention": {"use_attention": False},
@@ -36,6 +44,19 @@ PAIRS = [
     # two values of one key
     and all(PARTS[pair[0]][key] == value for key, value in PARTS[pair[1]].items() if key in PARTS[pair[0]])
 ]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> LunaTokenizer:
+    return LunaTokenizer.default()
+
+
+@pytest.fixture(autouse=True)
+def one_tokenizer(tokenizer: LunaTokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading and writing the same tokenizer for every pair would take most of the time."""
+    monkeypatch.setattr(LunaTokenizer, "default", lambda: tokenizer)
+    monkeypatch.setattr(LunaTokenizer, "from_pretrained", lambda *_: tokenizer)
+    monkeypatch.setattr(LunaTokenizer, "save_pretrained", lambda *_: None)
 
 
 def awake(**changes) -> LunaModel:
@@ -87,6 +108,79 @@ def test_two_parts_work_together(pair: tuple[str, str], tmp_path: Path) -> None:
     grouped = [parameter for group in parameter_groups(model).values() for _, parameter in group]
     assert len(grouped) == len(list(model.parameters()))
     assert torch.isfinite(torch.stack([p.grad.norm() for p in grouped if p.grad is not None])).all()
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" + ".join)
+@torch.no_grad()
+def test_two_parts_write_the_same_with_and_without_cache_and_in_a_batch(pair: tuple[str, str]) -> None:
+    model = awake(**(PARTS[pair[0]] | PARTS[pair[1]]))
+    condition = Condition.of(style="friendly") if model.hypernet is not None else None
+    params = SamplingParams(temperature=0, max_new_tokens=4, stop_token_ids=())
+    prompts = [random_ids(1, 37), random_ids(1, 22)]  # longer than the window
+    padding = (15, 0)
+    ids = torch.cat((prompts[0], F.pad(prompts[1], padding)))
+    mask = torch.cat((torch.ones(1, 37), F.pad(torch.ones(1, 22), padding)))
+    together = generate_batch(model, ids, mask, params, condition=condition)[:, 37:]
+    for prompt, of_batch in zip(prompts, together, strict=True):
+        alone = list(Decoding(model, prompt[0].tolist(), params, state=model.new_state(condition)))
+        assert alone == of_batch.tolist()
+        read = torch.cat((prompt, of_batch[None, :-1]), dim=1)
+        at_once = model(read, state=model.new_state(condition), logits_to_keep=4).logits
+        assert at_once.argmax(-1)[0].tolist() == alone
+
+
+EVERY_PART = {
+    key: value
+    for name in (
+        "emotions",
+        "hypernetwork",
+        "rotary and relative",
+        "temperature",
+        "convolution",
+        "window",
+        "untied",
+    )
+    for key, value in PARTS[name].items()
+}
+
+
+class TalkingData(CountingData):
+    """Two documents a row, whose persona, domain and emotion are known."""
+
+    def batch(self, number: int) -> dict[str, Any]:
+        batch = super().batch(number)
+        documents = np.zeros_like(batch["labels"])
+        documents[:, self.length // 2 :] = 1
+        names = ("persona", "domain", "emotion")
+        traits = {name: (documents + number + i) % 4 for i, name in enumerate(names)}
+        return {**batch, "document_ids": documents, "traits": traits}
+
+
+@pytest.mark.parametrize("without", [None, "no attention", "no state space"])
+def test_training_with_every_part_goes_on_after_a_restart_as_without_one(
+    without: str | None, tmp_path: Path
+) -> None:
+    changes = EVERY_PART | PARTS.get(without or "", {})
+
+    def run(folder: Path, steps: int, resume: bool = False) -> tuple[LunaModel, list[float]]:
+        """A new process in small: new weights, new trainer, other random state."""
+        torch.manual_seed(999 if resume else 7)  # dropout of experts and conditions draws from it
+        model, recorder = make_model(seed=1 if resume else 0, **changes), Recorder()
+        Trainer(
+            model,
+            callbacks=[recorder],
+            checkpoint_dir=str(folder),
+            schedule="constant",
+            gradient_accumulation_steps=2,
+            **QUIET,
+        ).train(TalkingData(rows=2, length=24), max_steps=steps, resume=resume)
+        return model, [metrics["loss"] for metrics in recorder.metrics]
+
+    whole, losses = run(tmp_path / "whole", 4)
+    _, first = run(tmp_path / "parts", 2)
+    model, rest = run(tmp_path / "parts", 4, resume=True)
+    assert first + rest == losses
+    assert_same_weights(whole, model)
 
 
 def _part(traits: dict[str, torch.Tensor], row: int, part: slice) -> dict[str, torch.Tensor]:
