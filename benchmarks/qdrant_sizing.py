@@ -28,9 +28,9 @@ from lunagpt.files import atomic_write_text
 from lunagpt.rag.lexical import query_tokens
 from lunagpt.rag.qdrant_edge_points import EdgePoints
 from lunagpt.rag.qdrant_filters import all_of, qdrant_filter
+from lunagpt.rag.qdrant_opening import INDEXED_FIELDS
 from lunagpt.rag.qdrant_points import Point
 from lunagpt.rag.qdrant_records import IS_CHUNK, chunk_point, query_vector
-from lunagpt.rag.qdrant_store import INDEXED_FIELDS
 from machine import describe_machine
 from vector_indexes import collection, percentiles, real_texts, timed
 

@@ -8,14 +8,12 @@ in this process does, in the same format.
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lunagpt.data.documents import Document
 from lunagpt.errors import StoreError
@@ -24,30 +22,25 @@ from lunagpt.rag.embeddings.base import Vectors
 from lunagpt.rag.filters import Filter
 from lunagpt.rag.folder_sync import SyncProgress, SyncSummary
 from lunagpt.rag.incoming import AddSummary, as_documents, jsonl_documents
-from lunagpt.rag.model_holder import ModelHolder
 from lunagpt.rag.passages import Passage
-from lunagpt.rag.qdrant_filters import Json, all_of, equals, none_of, payload_key, qdrant_filter
-from lunagpt.rag.qdrant_points import Point, Points
+from lunagpt.rag.qdrant_filters import Json, all_of, equals, none_of, qdrant_filter
+from lunagpt.rag.qdrant_opening import open_points
 from lunagpt.rag.qdrant_records import (
     IS_CHUNK,
     IS_DOCUMENT,
-    META_ID,
     as_document,
     as_passage,
     document_point_id,
-    embedded_text,
 )
-from lunagpt.rag.qdrant_search import HAS_VECTOR, QdrantQuery, QdrantSearcher
+from lunagpt.rag.qdrant_search import QdrantQuery, QdrantSearcher
+from lunagpt.rag.qdrant_vectors import QdrantVectors
 from lunagpt.rag.qdrant_writing import QdrantWriter, batches
 from lunagpt.rag.writing import Chunking
 
 AnyPath = str | PathLike[str]
 
-_DEFAULT_DIMENSION = 384
-INDEXED_FIELDS = ("kind", "document_id", "sha256", "version", "flags")
 
-
-class QdrantStore(ModelHolder):
+class QdrantStore(QdrantVectors):
     """A store of documents on Qdrant; used like `DocumentStore`, also by `RAGSystem`."""
 
     def __init__(
@@ -73,30 +66,14 @@ class QdrantStore(ModelHolder):
             MissingDependencyError: the extra `qdrant` is not installed.
         """
         super().__init__(embedder)
-        self._lock = threading.RLock()
-        self._points = self._open(location, collection, dimension, api_key)
+
+        def width() -> int:
+            return self._width() if dimension is None else dimension
+
+        points, folder = open_points(location, collection, width, api_key)
+        self._attach(points, folder)
         self._searcher = QdrantSearcher(self._points)
         self._writer = QdrantWriter(self._points)
-        self._meta: dict[str, Any] = self._read_meta()
-
-    def _open(self, location: Any, collection: str, dimension: int | None, api_key: str | None) -> Points:
-        def width() -> int:
-            if dimension is not None:
-                return dimension
-            model = self.embedder
-            return _DEFAULT_DIMENSION if model is None else model.dimension
-
-        self.path: Path | None = None
-        is_url = isinstance(location, str) and location.startswith(("http://", "https://"))
-        if is_url or not isinstance(location, str | PathLike):
-            from lunagpt.rag.qdrant_server_points import ServerPoints, connect
-
-            client = connect(location, api_key) if is_url else location
-            return ServerPoints(client, collection, width, INDEXED_FIELDS)
-        from lunagpt.rag.qdrant_edge_points import EdgePoints, edge_dimension
-
-        self.path = Path(location).expanduser()
-        return EdgePoints(self.path, edge_dimension(self.path) or width(), INDEXED_FIELDS)
 
     # Documents
 
@@ -186,7 +163,7 @@ class QdrantStore(ModelHolder):
             now.chunk_overlap if chunk_overlap is None else chunk_overlap,
         )
         chunking.chunker()
-        self._write_meta(chunking=chunking.signature)
+        self._meta.write(chunking=chunking.signature)
         others = all_of([IS_DOCUMENT, none_of([equals("chunking", chunking.signature)])])
         for hit in list(self._points.scroll(others)):
             self._writer.write([as_document(hit.payload)], chunking, hit.payload["folder"])
@@ -202,100 +179,6 @@ class QdrantStore(ModelHolder):
         """The passage with this number."""
         found = self._points.get([chunk_id])
         return as_passage(found[0]) if found else None
-
-    @property
-    def chunk_count(self) -> int:
-        return self._points.count(IS_CHUNK)
-
-    # Vectors
-
-    def chunks_without_vectors(self, model: str, limit: int) -> list[tuple[int, str]]:
-        missing: dict[str, tuple[int, str]] = {}
-        condition = all_of([IS_CHUNK, none_of([all_of([HAS_VECTOR, equals("model", model)])])])
-        for hit in self._points.scroll(condition):
-            missing.setdefault(hit.payload["sha256"], (int(hit.id), embedded_text(hit.payload)))
-            if len(missing) >= limit:
-                break
-        return list(missing.values())
-
-    def add_vectors(self, model: str, chunk_ids: Sequence[int], vectors: Vectors) -> None:
-        """Keep vectors (n, d) of length 1 for passages and for all others of equal text.
-
-        Raises:
-            StoreError: the base has vectors of another model; a collection holds those of one.
-        """
-        others = [name for name in self.vector_models if name != model]
-        if others:
-            raise StoreError(
-                f'Esta base do Qdrant tem vetores do modelo "{others[0]}", e cada base guarda os de um só. '
-                "Calcule todos de novo com update_embeddings(only_new=False) ou crie outra base."
-            )
-        given = dict(zip(map(int, chunk_ids), np.asarray(vectors, np.float32), strict=True))
-        by_text = {
-            hit.payload["sha256"]: given[int(hit.id)] for hit in self._points.get(list(given)) if hit.payload
-        }
-        if not by_text:
-            return
-        same = all_of([IS_CHUNK, {"should": [equals("sha256", sha256) for sha256 in by_text]}])
-        rows = {int(hit.id): by_text[hit.payload["sha256"]] for hit in self._points.scroll(same)}
-        if self._meta.get("model") != model:
-            self._write_meta(model=model)
-        self._points.set_dense(list(rows), np.stack(list(rows.values())), {"model": model})
-        self._points.flush()
-
-    def vectors(self, model: str | None = None) -> tuple[NDArray[np.int64], Vectors]:
-        """Chunk ids (n,) in rising order and their vectors (n, d)."""
-        if not self.vector_count(model):
-            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
-        hits = self._points.scroll(all_of([IS_CHUNK, HAS_VECTOR]), with_vectors=True)
-        rows = sorted((int(hit.id), hit.dense) for hit in hits if hit.dense is not None)
-        return np.array([number for number, _ in rows], np.int64), np.stack([row for _, row in rows])
-
-    def vector_count(self, model: str | None = None) -> int:
-        conditions = [IS_CHUNK, HAS_VECTOR] + ([equals("model", model)] if model else [])
-        return self._points.count(all_of(conditions))
-
-    @property
-    def vector_models(self) -> list[str]:
-        """Name of the model that the base has vectors of; empty if it has none."""
-        model = self._meta.get("model")
-        return [model] if model and self.vector_count(model) else []
-
-    def build_index(self, index_type: str = "hnsw", metric: str = "cosine") -> int:
-        """Build the graph for fast dense search and wait for it ("hnsw"), or compare all vectors ("flat").
-
-        Returns:
-            Vectors in the base.
-
-        Raises:
-            StoreError: Qdrant has no such index or the collection no such metric.
-        """
-        if index_type not in ("hnsw", "flat"):
-            raise StoreError(
-                f'O Qdrant não tem o índice "{index_type}". Use "hnsw" ou "flat"; a compressão dos vetores é '
-                "uma opção da coleção no servidor (quantization_config)."
-            )
-        if metric != "cosine":
-            raise StoreError(f'A coleção do Qdrant compara vetores pelo cosseno, e não por "{metric}".')
-        self._write_meta(index=index_type)
-        if index_type == "hnsw":
-            self._points.build_graph()
-        return self.vector_count()
-
-    def rebuild_index(self) -> int:
-        """`build_index` with the type of last time."""
-        return self.build_index(self._meta.get("index", "hnsw"))
-
-    def create_filter_index(self, field: str, kind: str = "keyword") -> None:
-        """Make filters on a field of the metadata fast: "keyword", "integer", "float" or "datetime"."""
-        kinds = ("keyword", "integer", "float", "datetime")
-        if kind not in kinds:
-            raise StoreError(f'Não conheço o tipo "{kind}". Use um destes: {", ".join(kinds)}.')
-        self._points.create_field_index(payload_key(field), kind)
-
-    def _forget_vectors(self) -> None:
-        self._points.drop_dense(IS_CHUNK)
-        self._write_meta(model=None)
 
     # Search
 
@@ -367,7 +250,7 @@ class QdrantStore(ModelHolder):
                 "A base está num servidor Qdrant: copie-a com os snapshots do servidor, ou para uma base "
                 "local com lunagpt.rag.copying.copy_base."
             )
-        with self._lock, atomic_directory(Path(path).expanduser()) as fresh:
+        with self._meta.lock, atomic_directory(Path(path).expanduser()) as fresh:
             shutil.copytree(self.path, fresh, dirs_exist_ok=True)
         return Path(path).expanduser()
 
@@ -419,13 +302,3 @@ class QdrantStore(ModelHolder):
 
     def _searched(self, filter: Filter | None) -> Json:
         return all_of([IS_CHUNK, qdrant_filter(filter)]) if filter else IS_CHUNK
-
-    def _read_meta(self) -> dict[str, Any]:
-        found = self._points.get([META_ID])
-        return dict(found[0].payload) if found else {}
-
-    def _write_meta(self, **values: Any) -> None:
-        with self._lock:
-            self._meta = {**self._read_meta(), **values, "kind": "meta"}
-            self._points.upsert([Point(META_ID, self._meta)])
-            self._points.flush()
