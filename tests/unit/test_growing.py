@@ -161,7 +161,7 @@ def test_luna_grow(tmp_path, capsys):
         assert torch.equal(layer.feed_forward.up_proj.weight, half)
     card = (target / "README.md").read_text(encoding="utf-8")
     assert card.startswith("# pequeno")
-    assert "2 camadas" in card
+    assert "Camadas acrescentadas: 2, 3, cópias" in card
     assert main(["grow", str(source), str(target)]) == 1
     assert "Já existe" in capsys.readouterr().err
     assert upcycle(grown, 2).growth_history == grown.growth_history

@@ -75,11 +75,9 @@ def test_a_restart_at_any_step_changes_nothing(
     losses = train(whole, 12, checkpoint_dir=str(tmp_path), **options).metrics
     assert steps_of(whole) == ([4, 6] if growth.get("method") != "stack" else [4, 10])
     assert len(whole.layers) == 3
-    for step in (3, 4, 5, 6, 9, 10):
+    for step in (3, 4, 9):
         model = tiny(parts, **rule)
-        rest = train(
-            model, 12, checkpoint_dir=str(tmp_path / "rest"), resume=tmp_path / f"step-{step:08d}", **options
-        )
+        rest = train(model, 12, resume=tmp_path / f"step-{step:08d}", **options)
         assert [m["loss"] for m in rest.metrics] == [m["loss"] for m in losses[step:]], step
         assert_same_weights(whole, model)
         assert model.growth_history == whole.growth_history
@@ -229,5 +227,5 @@ def test_what_can_never_grow_is_refused_at_once() -> None:
     full = tiny(max_extra_layers=1, steps=[1])
     grow(full, 1)
     recorder = train(full, 2)
-    assert "já ganhou 1 camadas" in recorder.notices[0]
+    assert "já ganhou: 1." in recorder.notices[0]
     assert len(full.layers) == 2

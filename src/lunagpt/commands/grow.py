@@ -38,7 +38,6 @@ def run_grow(source: Path, output: Path, *, layers: int, method: str, position: 
     card = folder / CARD
     told = texts.GROW_CARD.format(
         source=model.config.model.name,
-        layers=layers,
         numbers=", ".join(map(str, growth.layers)),
         kind=texts.GROW_KINDS[method],
     )

@@ -404,7 +404,7 @@ GROW_CARD = """
 
 ## Crescimento
 
-Feito de {source} com luna grow, que lhe acrescentou {layers} camadas ({numbers}), {kind}.
+Feito de {source} com luna grow. Camadas acrescentadas: {numbers}, {kind}.
 """
 
 # -- failures ------------------------------------------------------------------------------------------------

@@ -201,7 +201,8 @@ class GrowingNetwork(nn.Module):
     def _check_room(self) -> None:
         if not self.room:
             raise ConfigError(
-                f"A rede já ganhou {len(self.extra_layers)} camadas, e max_extra_layers não deixa pôr mais."
+                f"Camadas que a rede já ganhou: {len(self.extra_layers)}. max_extra_layers não deixa pôr "
+                "mais."
             )
 
     def _facts(self, facts: dict[str, Any]) -> dict[str, Any]:

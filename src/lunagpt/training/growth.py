@@ -50,8 +50,8 @@ class GrowthCallback(Callback):
             trainer.schedule = trainer.schedule.rewarmed(self.grown_at, growth.warmup_steps)
         if not self.network.room:
             trainer.notice(
-                f"O modelo já ganhou {len(self.network.extra_layers)} camadas e não cresce mais "
-                "(growth.max_extra_layers)."
+                f"Camadas que o modelo já ganhou: {len(self.network.extra_layers)}. growth.max_extra_layers "
+                "não deixa crescer mais."
             )
 
     def on_evaluation(self, trainer: Trainer, results: dict[str, Any]) -> None:
