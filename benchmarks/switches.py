@@ -155,31 +155,32 @@ SWITCHES: dict[str, Switch] = {
     "optimize_for_cpu(1)": lambda model: model.optimize_for_cpu(1),
 }
 SIXTEEN = ("16 bits (use_lightweight), sem mais nada", "16 bits, depois optimize_for_cpu(1)")
+NAMES = (*SWITCHES, *SIXTEEN)
 
 
-def measure(model: LunaModel, sets: dict[str, list[Any]], rounds: int) -> dict[str, Measured]:
-    """All switches, everything switched on again after each."""
-    results = {name: Measured() for name in (*SWITCHES, *SIXTEEN)}
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(folder, dtype=torch.float16)
-        light = LunaModel.from_pretrained(folder, use_lightweight=True)
-        widened = LunaModel.from_pretrained(folder, use_lightweight=True)
-    widened.optimize_for_cpu(1)
-    torch.set_flush_denormal(False)
+def measure(
+    model: LunaModel, names: list[str], sets: dict[str, list[Any]], rounds: int
+) -> dict[str, Measured]:
+    """The switches of some names, everything switched on again after each."""
+    results = {name: Measured() for name in names}
+    light: dict[str, LunaModel] = {}
+    if set(SIXTEEN) & set(names):
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(folder, dtype=torch.float16)
+            light = {name: LunaModel.from_pretrained(folder, use_lightweight=True) for name in SIXTEEN}
+        light[SIXTEEN[1]].optimize_for_cpu(1)
+        torch.set_flush_denormal(False)
     time_once(model, Measured())  # the first call of a process is slow
     for number in range(rounds):
-        for name, switch in SWITCHES.items():
-            switch(model)
-            time_once(model, results[name])
+        for name, found in results.items():
+            if name in light:
+                torch.set_flush_denormal(name == SIXTEEN[1])
+            else:
+                SWITCHES[name](model)
+            time_once(light.get(name, model), found)
             if number == 0:
-                results[name].nats = judge(model, sets)
+                found.nats = judge(light.get(name, model), sets)
             model.enable_all_components()
-            torch.set_flush_denormal(False)
-        for name, other in zip(SIXTEEN, (light, widened), strict=True):
-            torch.set_flush_denormal(other is widened)
-            time_once(other, results[name])
-            if number == 0:
-                results[name].nats = judge(other, sets)
             torch.set_flush_denormal(False)
     return results
 
@@ -229,9 +230,12 @@ def main() -> None:
     options.add_argument("--model", type=Path, help="dense model folder; default the shipped one")
     options.add_argument("--keep", type=Path, help="folder of the trained model with every part")
     options.add_argument("--steps", type=int, default=8)
-    options.add_argument("--rows", type=int, default=4, help="held-out rows of each kind")
+    options.add_argument("--rows", type=int, default=3, help="held-out rows of each kind")
     options.add_argument("--rounds", type=int, default=2)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument(
+        "--only", nargs="+", choices=range(1, len(NAMES)), type=int, help="numbers of the switches to measure"
+    )
     args = options.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -245,7 +249,8 @@ def main() -> None:
         if args.keep:
             model.save(args.keep)
     sets = held_out(model, args.data_root, args.rows)
-    results = measure(model, sets, args.rounds)
+    names = [NAMES[number] for number in (0, *(args.only or range(1, len(NAMES))))]
+    results = measure(model, names, sets, args.rounds)
     sizes = model.config.model
     lines = [
         f"{sizes.name} com todas as partes: {model.num_parameters() / 1e6:.1f} M de parâmetros, "
