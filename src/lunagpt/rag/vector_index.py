@@ -243,7 +243,9 @@ class VectorIndex:
 
     def _rows_of(self, allowed_ids: ArrayLike) -> Rows:
         """Rows of the ids that exist, ascending."""
-        wanted = np.unique(np.asarray(allowed_ids, dtype=np.int64).reshape(-1))
+        wanted = np.asarray(allowed_ids, dtype=np.int64).reshape(-1)
+        if not _ascending(wanted):  # of half a million ids in order, `unique` takes 375 ms all the same
+            wanted = np.unique(wanted)
         order = self._by_id
         ordered = self._ids if order is None else self._ids[order]
         places = np.searchsorted(ordered, wanted)
