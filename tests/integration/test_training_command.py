@@ -102,6 +102,22 @@ def test_a_hypernetwork_is_added_to_a_trained_model_and_trained_alone(place: Pat
     assert weights.keys() > base.state_dict().keys()
 
 
+def test_a_trained_model_grows_when_the_recipe_says_so_and_goes_on_after_a_restart(place: Path) -> None:
+    run(place, "base", max_steps=1)
+    options = {
+        "base_model": place / "base" / "model",
+        "changes": ["model.use_growing=true", "growth.steps=[1]", "growth.method=stack"],
+    }
+    run(place, "grown", max_steps=2, **options)
+    run(place, "grown", max_steps=3, resume=True, **options)
+    model = LunaModel.from_pretrained(place / "grown" / "model")
+    assert len(model.layers) == 2
+    assert [(entry["step"], entry["method"]) for entry in model.growth_history] == [(1, "stack")]
+    assert model.config.model.use_growing
+    told = [row["text"] for row in read_journal(place / "grown" / "log.jsonl") if row["kind"] == "notice"]
+    assert sum("cresceu de 1 para 2 camadas" in text for text in told) == 1
+
+
 @pytest.mark.parametrize("experts", [False, True])
 def test_continued_run_equals_unbroken_one(place: Path, experts: bool) -> None:
     changes = ["model.use_moe=true", "model.moe_layers=all", "model.num_experts=4"] if experts else []

@@ -164,6 +164,8 @@ def test_luna_grow(tmp_path, capsys):
     assert "Camadas acrescentadas: 2, 3, cópias" in card
     assert main(["grow", str(source), str(target)]) == 1
     assert "Já existe" in capsys.readouterr().err
+    assert main(["grow", str(source), str(target), "--method", "largo"]) == 2
+    assert "largo não serve; use identity ou stack." in capsys.readouterr().err
     assert upcycle(grown, 2).growth_history == grown.growth_history
 
 
