@@ -24,7 +24,7 @@ def test_its_code_trains_and_saves_a_model(tmp_path: Path, monkeypatch: pytest.M
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "4 512"
-    assert (tmp_path / "meu-modelo" / "config.json").exists()
+    assert (tmp_path / "meu-modelo" / "manifest.json").exists()
 
 
 def test_its_links_lead_somewhere() -> None:
