@@ -72,6 +72,10 @@ def test_questions_on_the_world_are_looked_up() -> None:
         ("kkkk", Intent.TALK),
         ("...", Intent.TALK),
         ("quero morrer", Intent.TALK),
+        ("Quantos anos Machado de Assis tinha quando morreu?", Intent.QUESTION),
+        ("Quantos anos ele tinha quando morreu?", Intent.QUESTION),
+        ("Quantos anos eu tinha em 2010?", Intent.PERSONAL),
+        ("Onde estava o recibo?", Intent.PERSONAL),
     ],
 )
 def test_what_a_message_wants(message: str, intent: Intent) -> None:

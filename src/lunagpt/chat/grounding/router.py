@@ -76,6 +76,9 @@ devo gente gostei amo cansei tomei comi dormi acordei briguei chorei voltei cheg
 chamo deixei esqueci levei recebi pedi queimei cai quebrei mudei namoro casei
 """
 _FIRST_PERSON = frozenset(_FIRST_PERSON_WORDS.split())
+# Of these, the ones that are the third person too: "quantos anos ele tinha?".
+_FIRST_OR_THIRD = frozenset(["tinha", "estava", "tava", "queria", "precisava", "sabia", "podia"])
+_THIRD_PERSON = frozenset(["ele", "ela", "eles", "elas"])
 _FEELINGS = re.compile(
     r"\b(?:triste|feliz|cansad[oa]|ansios[oa]|sozinh[oa]|chatead[oa]|nervos[oa]|com medo|com raiva|"
     r"deprimid[oa]|"
@@ -160,7 +163,9 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     if _was_told(rest, history):
         return Intent.TALK
     found = words(rest)
-    personal = any(word.folded in _FIRST_PERSON for word in found)
+    said = {word.folded for word in found} & _FIRST_PERSON
+    of_another = any(word.folded in _THIRD_PERSON for word in found) or bool(find_names(message))
+    personal = bool(said - _FIRST_OR_THIRD if of_another and _ASKS.search(rest) else said)
     if _FEELINGS.search(rest) and not _ASKS.search(rest.rstrip(" ?!")):
         return Intent.TALK
     if _TASK.match(body) and (about is None or (not _ASKS.search(rest) and " sobre " not in f" {folded} ")):
