@@ -97,7 +97,7 @@ RUN_DIR = (
 )
 PRESET = "Tamanho do modelo: test, nano ou mini, no lugar do que a receita diz."
 DATA_ROOT = "Pasta em que estão os dados da receita."
-BASE_MODEL = "Pasta do modelo de que o treino parte."
+BASE_MODEL = "Pasta do modelo de que o treino parte; pode ser uma do transformers."
 PREPARE = "Só lê os dados e grava os tokens no cache, para o treino começar logo; mostra a mistura."
 PREPARE_COLUMNS = ("fonte", "exemplos", "tokens", "parte", "voltas")
 PREPARED = "Tokens guardados: {tokens}. O treino começa sem reler os textos."

@@ -47,7 +47,12 @@ def run_train(
 
     if prepare:
         sources, planned = prepare_data(
-            recipe, preset=preset, data_root=data_root, max_steps=max_steps, changes=changes
+            recipe,
+            preset=preset,
+            data_root=data_root,
+            base_model=base_model,
+            max_steps=max_steps,
+            changes=changes,
         )
         print(_mixture(sources, planned))
         return 0

@@ -54,6 +54,12 @@ class ModelConfig(Section):
 
     name: str = Field("luna", description="Nome do modelo, gravado na pasta e no cartão.")
     base_path: str | None = Field(None, description="Pasta do modelo a carregar; vazio usa o que vem junto.")
+    base_family: str | None = Field(
+        None, description="Família da base sobre a qual o modelo foi montado (llama, qwen3…); vazio: nenhuma."
+    )
+    base_parameters: int = Field(
+        0, ge=0, description="Pesos da base, sem as partes que o Luna pôs nela; contado ao montar o modelo."
+    )
     preset: str | None = Field(None, frozen=True, description="Tamanho pronto: test, nano ou mini.")
     vocab_size: int = Field(16384, ge=272, description="Entradas do vocabulário.")
     hidden_size: int = Field(256, ge=8, description="Largura do modelo (D).")
@@ -244,33 +250,42 @@ class ModelConfig(Section):
 
 
 def count_parameters(model: ModelConfig) -> int:
-    """Number of trained values of the hybrid decoder that `model` describes, without building it.
+    """Number of trained values of the model that `model` describes, without building it.
 
-    Counts the blocks of Falcon-H1 (no biases but the convolution's, no gated norm): the vocabulary table
-    (twice if untied), per layer the mixers that are on, the feed-forward (or all experts and their router)
-    and two norms, and the last norm.
+    Luna's own blocks are those of Falcon-H1 (no biases but the convolution's, no gated norm): the vocabulary
+    table (twice if untied), per layer the mixers that are on, the feed-forward (or all experts and their
+    router) and two norms, and the last norm. Of a base of another family `base_parameters` counts all that is
+    not Luna's.
     """
+    total = model.base_parameters if model.base_family is not None else _count_own(model)
+    total += model.num_layers * _count_state_space(model) if model.use_state_space else 0
+    expert_layers = sum(model.has_experts(i) for i in range(model.num_layers))
+    experts = model.num_experts * model.hidden_size * (3 * model.expert_width + 1)
+    if model.emotional_routing:
+        experts += 8 * (model.hidden_size + model.num_experts)
+    return total + expert_layers * experts + (_count_hypernet(model) if model.use_hypernet else 0)
+
+
+def _count_own(model: ModelConfig) -> int:
+    """Values of Luna's own blocks without state space, experts and hypernetwork."""
     width = model.hidden_size
     layer = 2 * width
     if model.use_attention:
         layer += 2 * width * model.head_dim * (model.num_heads + model.num_kv_heads)
         layer += model.num_heads * (width + 1) if model.attention_temperature else 0
-    if model.use_state_space:
-        inner, heads = model.ssm_inner_size, model.ssm_num_heads
-        convolved = inner + 2 * model.ssm_num_groups * model.state_size
-        projections = width * (inner + convolved + heads) + inner * width
-        layer += projections + convolved * (model.conv_kernel + 1) + 3 * heads
     tables = model.vocab_size * width * (1 if model.tie_embeddings else 2)
     tables += model.relative_buckets * model.num_heads if model.has_relative_positions else 0
     tables += model.conv_kernel * width if model.embedding_convolution else 0
-    expert_layers = sum(model.has_experts(i) for i in range(model.num_layers))
-    experts = model.num_experts * (3 * width * model.expert_width + width)
-    if model.emotional_routing:
-        experts += 8 * (width + model.num_experts)
-    dense = 3 * width * model.intermediate_size
-    feed_forward = expert_layers * experts + (model.num_layers - expert_layers) * dense
-    total = tables + model.num_layers * layer + feed_forward + width
-    return total + (_count_hypernet(model) if model.use_hypernet else 0)
+    dense_layers = sum(not model.has_experts(i) for i in range(model.num_layers))
+    return tables + model.num_layers * layer + dense_layers * 3 * width * model.intermediate_size + width
+
+
+def _count_state_space(model: ModelConfig) -> int:
+    """Values of the state space of one layer."""
+    width, inner, heads = model.hidden_size, model.ssm_inner_size, model.ssm_num_heads
+    convolved = inner + 2 * model.ssm_num_groups * model.state_size
+    projections = width * (inner + convolved + heads) + inner * width
+    return projections + convolved * (model.conv_kernel + 1) + 3 * heads
 
 
 def _count_hypernet(model: ModelConfig) -> int:
@@ -293,6 +308,8 @@ def halve(model: ModelConfig) -> ModelConfig:
     shape = {
         "name": f"{model.name}-pequeno",
         "base_path": None,
+        "base_family": None,
+        "base_parameters": 0,
         "preset": None,
         "hidden_size": max(8, model.hidden_size // 2),
         "num_layers": max(1, model.num_layers // 2),

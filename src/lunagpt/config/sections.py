@@ -163,6 +163,10 @@ class TrainingConfig(Section):
     use_wandb: bool = Field(False, description="Envia as curvas ao Weights & Biases.")
     from_scratch: bool = Field(True, description="Começa do zero; false continua de base_model_path.")
     base_model_path: str | None = Field(None, description="Modelo de partida, se from_scratch for false.")
+    trainable: Literal["all", "adapters"] = Field(
+        "all",
+        description="Que pesos o treino muda: todos, ou só as partes que o Luna pôs na base (adapters).",
+    )
 
     @model_validator(mode="after")
     def _check_rates(self) -> TrainingConfig:

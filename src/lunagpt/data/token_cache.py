@@ -50,6 +50,8 @@ class DataTokenizer(Protocol):
     end_token_id: int
     pad_token_id: int
     special_token_ids: frozenset[int]
+    start_token_ids: tuple[int, ...]
+    chat_template: str
 
     @property
     def vocab_size(self) -> int: ...
@@ -74,7 +76,8 @@ def token_byte_lengths(tokenizer: DataTokenizer) -> npt.NDArray[np.int64]:
 
 def tokenizer_fingerprint(tokenizer: DataTokenizer) -> str:
     """Hash of everything on which the ids of a text depend."""
-    return hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+    everything = tokenizer.backend_tokenizer.to_str() + tokenizer.chat_template
+    return hashlib.sha256(everything.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,7 @@ def _encode(
                 messages, include_thinking=spec.thinking, learn_when_to_think=spec.learn_when_to_think
             )
         else:
-            yield [*next(encoded), tokenizer.end_token_id], None
+            yield [*tokenizer.start_token_ids, *next(encoded), tokenizer.end_token_id], None
 
 
 def _write_mask(stream: IO[bytes], learned: list[int] | None, length: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from lunagpt.errors import DataError
-from lunagpt.tokenizer import LunaTokenizer, storage
+from lunagpt.tokenizer import BaseTokenizer, LunaTokenizer, storage
 from lunagpt.tokenizer.pretokenization import canonical, cut_at_spaces
 from lunagpt.tokenizer.stretches import StretchEncoder
 
@@ -68,9 +68,10 @@ def token_counter(tokenizer: Any = None) -> CountTokens:
     if tokenizer is None:
         return _default_counter()
     if isinstance(tokenizer, LunaTokenizer):
-        content = storage.without_control_tokens(tokenizer.backend_tokenizer)
-        if StretchEncoder.suits(content):
-            return StretchCounter(content)
+        if not isinstance(tokenizer, BaseTokenizer):
+            content = storage.without_control_tokens(tokenizer.backend_tokenizer)
+            if StretchEncoder.suits(content):
+                return StretchCounter(content)
         return lambda texts: [len(ids) for ids in tokenizer.encode_batch_content(texts)]
     if hasattr(tokenizer, "encode"):
         return lambda texts: [_number_of_ids(tokenizer.encode(text)) for text in texts]

@@ -45,7 +45,7 @@ def fit_prompt(tokenizer: LunaTokenizer, messages: Sequence[Message], budget: in
         raise GenerationError("Não há mensagem para responder: escreva alguma coisa.")
 
     def length(part: Sequence[Message]) -> int:
-        return len(tokenizer.encode_dialog(list(part), include_thinking=True))
+        return tokenizer.dialog_length(list(part))
 
     system, turns = _split_turns(messages)
     fixed = length(system) + 1  # the assistant token that opens the answer
@@ -110,7 +110,7 @@ def _shorten(
             + tokenizer.decode(ids[-tail:]).lstrip("\ufffd")
         )
         shortened = [*turn[:place], {**turn[place], "content": content}, *turn[place + 1 :]]
-        if len(tokenizer.encode_dialog(shortened)) <= budget_tokens:
+        if tokenizer.dialog_length(shortened) <= budget_tokens:
             return shortened, len(ids) - keep
         keep -= 1  # other merges at the cuts can cost a token or two
     raise GenerationError(

@@ -71,7 +71,7 @@ class LunaEngine:
         self.context_window = model.config.model.max_position_embeddings
         if config is not None and "max_length" in config.tokenizer.model_fields_set:
             self.context_window = min(self.context_window, config.tokenizer.max_length)
-        self._banned = _unspeakable_tokens(model)
+        self._banned = model.unspeakable_token_ids
         self._kept: tuple[_Snapshot, ...] = ()
         self._merge_conditions = merge_conditions
         self._merged: tuple[Condition, LunaModel] | None = None
@@ -240,10 +240,3 @@ def _typed(piece: str, thinking: bool, report: AnswerReport) -> str | Thought:
 def _first(messages: Sequence[Message], role: str) -> str | None:
     """The first message of a role."""
     return next((message["content"] for message in messages if message["role"] == role), None)
-
-
-def _unspeakable_tokens(model: LunaModel) -> tuple[int, ...]:
-    """Ids that may not appear in an answer: control tokens but the end, and ids unknown to the tokenizer."""
-    tokenizer = model.tokenizer
-    control = set(tokenizer.special_token_ids) - {tokenizer.end_token_id}
-    return (*sorted(control), *range(tokenizer.vocab_size, model.config.model.vocab_size))

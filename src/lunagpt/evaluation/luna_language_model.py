@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lunagpt.engines.context_window import fit_prompt
@@ -49,8 +48,8 @@ _GENERATION_BATCH = 16
 
 
 class LunaLanguageModel(PartialModel):
-    """See `LanguageModel`. Texts are documents without a start token: the first token after an empty context
-    is never predicted, as in training."""
+    """See `LanguageModel`. Texts are documents without a start token, unless the base's tokenizer has one:
+    the first token after an empty context is then never predicted, as in training."""
 
     kind = "luna"
     capabilities = frozenset({"loglikelihood", "generate", "embed"})
@@ -100,13 +99,11 @@ class LunaLanguageModel(PartialModel):
         tokenizer = self.model.tokenizer
         budget = self._window - min(max_new_tokens, self._window // 4)
         encoded = [
-            tokenizer.encode_content(prompt)[-budget:]
+            [*tokenizer.start_token_ids, *tokenizer.encode_content(prompt)][-budget:]
             if isinstance(prompt, str)
             else fit_prompt(tokenizer, prompt, budget).ids
             for prompt in prompts
         ]
-        control = tokenizer.special_token_ids - {tokenizer.end_token_id}
-        unknown = range(tokenizer.vocab_size, self.model.config.model.vocab_size)
         answers = [""] * len(prompts)
         order = sorted(range(len(prompts)), key=lambda i: len(encoded[i]))
         for start in range(0, len(order), _GENERATION_BATCH):
@@ -117,7 +114,7 @@ class LunaLanguageModel(PartialModel):
                 seed=seed + chosen[0],
                 max_new_tokens=min(max_new_tokens, self._window - ids.shape[1]),
                 stop_token_ids=(tokenizer.end_token_id,),
-                banned_token_ids=(*control, *unknown),
+                banned_token_ids=self.model.unspeakable_token_ids,
             )
             output = generate_batch(self.model, ids, mask, params, pad_token_id=tokenizer.end_token_id)[
                 :, ids.shape[1] :
@@ -139,8 +136,11 @@ class LunaLanguageModel(PartialModel):
         tokenizer = self.model.tokenizer
         split = [split_pair(context, continuation) for context, continuation in pairs]
         contexts = list(dict.fromkeys(context for context, _ in split))
-        encoded = dict(zip(contexts, tokenizer.encode_batch_content(contexts), strict=True))
-        wholes = tokenizer.encode_batch_content([context + text for context, text in split])
+        start_ids = list(tokenizer.start_token_ids)
+        encoded = dict(
+            zip(contexts, map(start_ids.__add__, tokenizer.encode_batch_content(contexts)), strict=True)
+        )
+        wholes = map(start_ids.__add__, tokenizer.encode_batch_content([c + text for c, text in split]))
         plan = ScoringPlan()
         for number, ((context, text), whole) in enumerate(zip(split, wholes, strict=True)):
             start = common_length(encoded[context], whole)
@@ -184,7 +184,7 @@ class LunaLanguageModel(PartialModel):
         # What stands after the end of a shorter continuation is read too, but only by what follows it.
         hidden = self.model.hidden_states(inputs.to(device), state=copied)
         real = targets >= 0
-        logits = F.linear(hidden[real.to(device)], self.model.output_weight.to(hidden.dtype)).float()
+        logits = self.model.logits(hidden[real.to(device)])
         wanted = targets[real].to(device)
         picked = logits.gather(1, wanted[:, None]).squeeze(1)
         nats = (picked - logits.logsumexp(dim=1)).cpu()

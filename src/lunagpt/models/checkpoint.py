@@ -6,6 +6,7 @@
     components/hypernet/model.safetensors   hypernetwork, if there is one
     config/config.json                 the section `model` of LunaConfig
     config/growth.json                 how the model has grown, if it has
+    config/base/config.json            transformers' settings of the core, for a model on a base
     tokenizer/                         tokenizer.json, special_tokens.json, vocab.json, merges.txt
     README.md                          model card (optional)
     manifest.json                      size and SHA-256 of every file above
@@ -23,16 +24,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lunagpt.config import LunaConfig
+from lunagpt.config import LunaConfig, ModelConfig
 from lunagpt.errors import ModelFolderError, missing_extra
 from lunagpt.files import atomic_directory, atomic_write_text, sha256_file
+from lunagpt.models.parameters import unique_state
 
 if TYPE_CHECKING:
     from lunagpt.models.luna_model import LunaModel
+    from lunagpt.tokenizer import LunaTokenizer
 
 MANIFEST = "manifest.json"
 CONFIG = "config/config.json"
 GROWTH = "config/growth.json"
+BASE_CONFIG = "config/base"
 TOKENIZER = "tokenizer"
 CARD = "README.md"
 FORMAT = "lunagpt-model-1"
@@ -55,13 +59,16 @@ def save_model(
     """
     folder = Path(folder)
     with atomic_directory(folder) as fresh:
-        for name, tensors in _by_file(model.state_dict()).items():
+        for name, tensors in _by_file(unique_state(model)).items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             stored = {key: _stored(tensor, dtype) for key, tensor in tensors.items()}
             save_file(stored, fresh / name, metadata={"format": "pt"})
         section = model.config.model.to_dict() | {"base_path": None}
         settings = {"version": model.config.version, "model": section}
         (fresh / CONFIG).parent.mkdir(parents=True)
+        if model.config.model.base_family is not None:
+            core: Any = model.core
+            core.config.save_pretrained(fresh / BASE_CONFIG)
         atomic_write_text(fresh / CONFIG, json.dumps(settings, ensure_ascii=False, indent=2) + "\n")
         if model.growth_history:
             atomic_write_text(fresh / GROWTH, json.dumps(model.growth_history, indent=2) + "\n")
@@ -76,13 +83,17 @@ def load_model(
     folder: str | Path, config: LunaConfig | None = None, *, keep_dtype: bool = False
 ) -> "LunaModel":
     """Reads a folder written by `save_model`; see `LunaModel.from_pretrained`."""
-    from lunagpt.models.luna_model import LunaModel
-    from lunagpt.tokenizer import LunaTokenizer
+    from lunagpt.models.from_base import build_on_base, is_transformers_folder
+    from lunagpt.tokenizer import load_tokenizer
 
     folder = Path(folder)
+    if is_transformers_folder(folder):
+        nothing_added = ModelConfig(use_state_space=False).to_dict()
+        config = (config or LunaConfig.from_environment()).replaced(model=nothing_added)
+        return build_on_base(folder, config, trainable="all", keep_dtype=keep_dtype)
     verify_folder(folder)
     config = read_config(folder, config)
-    tokenizer = LunaTokenizer.from_pretrained(folder / TOKENIZER, config)
+    tokenizer = load_tokenizer(folder / TOKENIZER, config)
     if tokenizer.vocab_size > config.model.vocab_size:
         raise ModelFolderError(
             f'Em "{folder}", o tokenizador tem {tokenizer.vocab_size} entradas e o modelo só '
@@ -92,15 +103,31 @@ def load_model(
     for name in (CORE_WEIGHTS, *COMPONENT_WEIGHTS.values()):
         if (folder / name).exists():
             weights |= _read_weights(folder / name)
-    with torch.device("meta"):
-        model = LunaModel(config, tokenizer)
+    model = _empty_model(config, tokenizer, folder)
     if not keep_dtype:
         weights = {key: tensor.float() for key, tensor in weights.items()}
+    elif config.model.base_family is not None:  # a foreign core computes in one dtype throughout
+        narrow = next(
+            tensor.dtype for key, tensor in weights.items() if key.startswith("core.") and tensor.dim() > 1
+        )
+        weights = {key: t.to(narrow) if key.startswith("core.") else t for key, t in weights.items()}
     _assign(model, weights, folder)
     if (folder / GROWTH).exists():
         model.growth_history = json.loads((folder / GROWTH).read_text(encoding="utf-8"))
     model.eval()
     return model.to(config.device)
+
+
+def _empty_model(config: LunaConfig, tokenizer: "LunaTokenizer", folder: Path) -> "LunaModel":
+    """A model that still lacks its weights."""
+    if config.model.base_family is None:
+        from lunagpt.models.luna_model import LunaModel
+
+        with torch.device("meta"):
+            return LunaModel(config, tokenizer)
+    from lunagpt.models.from_base import empty_model_on_base
+
+    return empty_model_on_base(config, tokenizer, folder / BASE_CONFIG)
 
 
 def read_config(folder: str | Path, config: LunaConfig | None = None) -> LunaConfig:
@@ -205,7 +232,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 def _assign(model: "LunaModel", weights: dict[str, Tensor], folder: Path) -> None:
     """Puts `weights` into a model built on the meta device, after checking names and shapes."""
-    wanted = model.state_dict()
+    wanted = unique_state(model)
     problems = [f"falta {key}" for key in wanted.keys() - weights.keys()]
     problems += [f"sobra {key}" for key in weights.keys() - wanted.keys()]
     problems += [
@@ -219,14 +246,17 @@ def _assign(model: "LunaModel", weights: dict[str, Tensor], folder: Path) -> Non
             f'Os pesos em "{folder}" não combinam com "{CONFIG}": {listed}. Provavelmente um dos dois foi '
             "trocado: copie a pasta de novo da origem."
         )
-    model.load_state_dict(weights, assign=True)
-    model.rotary.reset_buffers()  # not among the weights
+    model.load_state_dict(weights, assign=True, strict=False)  # tied weights are there once, under one name
+    model.finish_loading()
 
 
 def _foreign(folder: Path) -> str:
     start = f'A pasta "{folder}" não tem "{MANIFEST}", logo não é um modelo do LunaGPT.'
     if (folder / "config.json").exists():
-        return f"{start} Parece um modelo do transformers, que esta versão ainda não carrega."
+        return (
+            f"{start} É um modelo do transformers: dá para conversar com ele (luna chat --model), medi-lo "
+            "(luna evaluate) e treiná-lo (luna train --base-model), mas não há manifesto que conferir."
+        )
     if any(folder.glob("*.gguf")):
         return (
             f"{start} Há um arquivo GGUF nela: esta versão não o carrega; use-o com o llama.cpp ou o Ollama."

@@ -125,9 +125,11 @@ class RuntimeSwitches(nn.Module):
 
     Attributes:
         switches: how many times something was switched; tells states made before from those made after.
+        on_base: whether the blocks are those of a base of another family, whose attention is always on.
     """
 
     switches: int = 0
+    on_base: bool = False
     compute_dtype: torch.dtype
 
     def enable_component(self, name: str) -> None:
@@ -152,7 +154,8 @@ class RuntimeSwitches(nn.Module):
         """
         modules = self._parts(name)
         other = {"attention": StateSpaceLayer, "state_space": Attention}.get(name)
-        if other is not None and not any(module.enabled for module in self._of(other)):
+        reads = self.on_base or other is None or any(module.enabled for module in self._of(other))
+        if not reads:
             raise ConfigError(
                 "Sem atenção e sem espaço de estados o modelo não leria contexto algum. Ligue um dos dois "
                 "(enable_component) antes de desligar o outro."
@@ -242,6 +245,8 @@ class RuntimeSwitches(nn.Module):
         if name not in COMPONENTS:
             raise ConfigError(f'Não conheço a parte "{name}". As que existem: {", ".join(COMPONENTS)}.')
         modules = list(self._of(COMPONENTS[name].kind))
+        if self.on_base and name == "attention":
+            raise ConfigError("A atenção deste modelo é a da sua base, que não se liga nem desliga.")
         if not modules:
             raise ConfigError(f'Este modelo não tem a parte "{name}": {COMPONENTS[name].lacking}.')
         return modules

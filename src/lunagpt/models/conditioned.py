@@ -68,7 +68,9 @@ def adapters_of_rows(model: LunaModel, rows: Rows, losses: list[Tensor]) -> Adap
         return None
     if model.training:
         losses.append(hypernet.domain_loss(rows, table))
-    return hypernet.of_rows(rows, table, model.tokenizer.system_token_id, model.tokenizer.end_token_id)
+    opening = model.tokenizer.system_token_id
+    # a base's chat template opens system turns in its own way: there they are not told apart
+    return hypernet.of_rows(rows, table, -1 if opening is None else opening, model.tokenizer.end_token_id)
 
 
 @torch.no_grad()
@@ -159,8 +161,10 @@ def _mean_of(model: LunaModel, ids: list[int]) -> Tensor:
     return model.embedding(torch.tensor(ids, device=model.device)).float().mean(dim=0)
 
 
-def _linear_maps(layer: nn.Module) -> list[tuple[str, Linear]]:
+def _linear_maps(layer: nn.Module) -> list[tuple[str, Any]]:
     """The linear maps of a layer's parts by their own name."""
+    if hasattr(layer, "linear_maps"):  # Luna's parts in a layer of another family
+        return layer.linear_maps()  # type: ignore[operator]
     parts = [getattr(layer, part, None) for part in ("attention", "state_space", "feed_forward")]
     return [
         (name, child)
@@ -191,5 +195,8 @@ def add_hypernet(model: LunaModel, seed: int = 0, **settings: Any) -> LunaModel:
         torch.manual_seed(seed)
         hypernet = ModelHyperNetwork(extended.config.model)
         hypernet.reset_parameters()
+    for layer in extended.layers:
+        if hasattr(layer, "attach_changes"):  # Luna's parts in a layer of another family
+            layer.attach_changes(extended.config.model)  # type: ignore[operator]
     extended.hypernet = hypernet.to(model.device).train(model.training)
     return extended

@@ -7,19 +7,18 @@ a token embedding and a head that shares its weights. With the default settings 
 Letters: B batch, T time, D model width, V vocabulary, S slots of the attention cache.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lunagpt.conditions import Condition, DomainLike, StyleLike
 from lunagpt.config import LunaConfig
-from lunagpt.errors import GenerationError
+from lunagpt.errors import ConfigError
 from lunagpt.models.components import RuntimeSwitches, check_switches
 from lunagpt.models.conditioned import adapters_of, adapters_of_rows, detect_domain, merged
 from lunagpt.models.conditioning import ModelHyperNetwork, Rows
@@ -32,6 +31,7 @@ from lunagpt.models.low_rank import UNCHANGED, Adapters
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.parameters import initialise
 from lunagpt.models.relational_embeddings import RelationalPositionalEmbedding
+from lunagpt.models.text import TextMethods
 from lunagpt.models.visibility import Passage, token_positions, views_of
 
 if TYPE_CHECKING:
@@ -51,17 +51,32 @@ class LunaOutput:
     state: DecodingState | None = None
 
 
-class LunaModel(RuntimeSwitches):
+class LunaModel(RuntimeSwitches, TextMethods):
     """The language model. Holds weights only; what it has read lives in a `DecodingState`.
 
     Args:
         config: sizes are read from its section `model`.
         tokenizer: default is the tokenizer shipped with the package, loaded at first use.
+        base_model: a model of transformers, or where it lies, to build this one around; see `from_base`.
     """
 
-    def __init__(self, config: LunaConfig, tokenizer: "LunaTokenizer | None" = None) -> None:
+    def __new__(cls, config: Any = None, tokenizer: Any = None, base_model: Any = None) -> "LunaModel":
+        if base_model is None:
+            return super().__new__(cls)
+        return cls.from_base(base_model, config, tokenizer=tokenizer)
+
+    def __init__(
+        self, config: LunaConfig, tokenizer: "LunaTokenizer | None" = None, base_model: Any = None
+    ) -> None:
+        if base_model is not None:  # `__new__` has built it
+            return
         super().__init__()
         model = config.model
+        if model.base_family is not None:
+            raise ConfigError(
+                f'Esta configuração é de um modelo montado sobre uma base da família "{model.base_family}", '
+                "cujos pesos não estão aqui. Use LunaModel.from_base com a pasta da base."
+            )
         self.config = config
         self._tokenizer = tokenizer
         self.growth_history: list[dict[str, Any]] = []  # see `lunagpt.models.growth`
@@ -112,10 +127,28 @@ class LunaModel(RuntimeSwitches):
 
     @classmethod
     def from_config(cls, config: LunaConfig) -> "LunaModel":
-        """The model that `config.model.base_path` names, or a new one if it names none."""
+        """The model that `config.model.base_path` names, or a new one if it names none. A model of
+        transformers gets the parts that `config` switches on.
+        """
         if config.model.base_path:
-            return cls.from_pretrained(config.model.base_path, config)
+            return cls.from_base(config.model.base_path, config)
         return cls.from_scratch(config)
+
+    @classmethod
+    def from_base(cls, path_or_id: Any, config: LunaConfig | None = None, **options: Any) -> "LunaModel":
+        """A model around a causal model of transformers, which it equals at birth; see
+        `lunagpt.models.from_base.build_on_base`.
+
+        Args:
+            path_or_id: its folder, its name in the local Hugging Face cache, or the model itself; also the
+                folder of a Luna model, which is loaded. Nothing is downloaded.
+            config: which of Luna's parts to add (`use_state_space`, `use_moe`, `use_hypernet`) and their
+                sizes.
+            options: `trainable` ("all" or "adapters"), `tokenizer`, `seed`, `keep_dtype`.
+        """
+        from lunagpt.models.from_base import build_on_base
+
+        return build_on_base(path_or_id, config, **options)
 
     @classmethod
     def from_pretrained(
@@ -124,7 +157,8 @@ class LunaModel(RuntimeSwitches):
         """Loads a model folder.
 
         Args:
-            model_path: folder written by `save`.
+            model_path: folder written by `save`, or that of a model of transformers, to which nothing is
+                added (`from_base` adds Luna's parts).
             config: settings of everything but the model's sizes, which always come from the folder.
             use_lightweight: keep the weights in the 16-bit type of the file (half the memory, slower
                 products).
@@ -173,9 +207,19 @@ class LunaModel(RuntimeSwitches):
     def device(self) -> torch.device:
         return self.embedding.weight.device
 
-    def num_parameters(self) -> int:
-        """Number of weights; shared ones count once."""
-        return sum(p.numel() for p in self.parameters())
+    def num_parameters(self, trainable: bool = False) -> int:
+        """Number of weights, or of those that training changes; shared ones count once."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
+
+    @property
+    def adapter_prefixes(self) -> tuple[str, ...]:
+        """How the names of the parameters begin that `trainable="adapters"` trains."""
+        experts = (f"layers.{i}.moe." for i in range(len(self.layers)) if self.config.model.has_experts(i))
+        return ("hypernet.", *experts)
+
+    def finish_loading(self) -> None:
+        """Computes what is not among the weights, after a model built on the meta device got them."""
+        self.rotary.reset_buffers()
 
     # -- computing -----------------------------------------------------------------------------------------
 
@@ -282,7 +326,15 @@ class LunaModel(RuntimeSwitches):
         hidden = self.hidden_states(input_ids, attention_mask, state, document_ids)
         if logits_to_keep is not None:
             hidden = hidden[:, -logits_to_keep:]
-        return LunaOutput(F.linear(hidden, self.output_weight.to(hidden.dtype)).float(), state)
+        return LunaOutput(self.logits(hidden), state)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores of the next token, (…, D) -> (…, V) float32."""
+        return F.linear(hidden, self.output_weight.to(hidden.dtype)).float()
+
+    def _cross_entropy(self, hidden: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        """Sum in nats and number of labels, see `linear_cross_entropy`."""
+        return linear_cross_entropy(hidden, self.output_weight, labels)
 
     def loss(
         self,
@@ -304,7 +356,7 @@ class LunaModel(RuntimeSwitches):
         hidden = self.hidden_states(
             input_ids, document_ids=document_ids, losses=losses, traits=traits, adapters=adapters
         )
-        total, count = linear_cross_entropy(hidden, self.output_weight, labels)
+        total, count = self._cross_entropy(hidden, labels)
         for loss in losses:
             # per target, as the cross-entropy: a dialogue's row has fewer targets than tokens
             loss = loss * (count / labels.numel())
@@ -335,56 +387,3 @@ class LunaModel(RuntimeSwitches):
     def output_weight(self) -> Tensor:
         """(V, D) weight of the head."""
         return self.embedding.weight if self.lm_head is None else self.lm_head.weight
-
-    # -- text ----------------------------------------------------------------------------------------------
-
-    def generate(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, max_length: int = 100, **settings: Any
-    ) -> Tensor:
-        """Continues each row of input_ids (B, T) until it ends its turn; see
-        `lunagpt.generation.generate_batch`.
-
-        Args:
-            attention_mask: (B, T), 0 at padding on the left.
-            max_length: of prompt and continuation together; `max_new_tokens` counts the continuation alone.
-            settings: fields of `SamplingParams` (temperature, top_p, top_k, repetition_penalty, seed, ...);
-                and `condition`, see `new_state`.
-
-        Returns:
-            (B, T + new) ids; rows that ended early are filled with the pad token.
-        """
-        from lunagpt.generation import SamplingParams, generate_batch
-
-        room = max_length - input_ids.shape[1]
-        if "max_new_tokens" not in settings and room <= 0:
-            raise GenerationError(
-                f"O prompt tem {input_ids.shape[1]} tokens e max_length, que conta prompt e resposta, é "
-                f"{max_length}. Aumente max_length, ou use max_new_tokens, que conta só a resposta."
-            )
-        settings.setdefault("max_new_tokens", room)
-        settings.setdefault("stop_token_ids", (self.tokenizer.end_token_id,))
-        condition = settings.pop("condition", None)
-        params = SamplingParams(**settings)
-        return generate_batch(self, input_ids, attention_mask, params, condition=condition)
-
-    def generate_text(
-        self,
-        prompt: str,
-        context: str | None = None,
-        prefix: str | None = None,
-        max_length: int = 256,
-        *,
-        stream: bool = False,
-        **settings: Any,
-    ) -> str | Iterator[str]:
-        """Answers `prompt` as one turn of a dialogue; see `lunagpt.models.text.generate_text`."""
-        from lunagpt.models.text import generate_text
-
-        pieces = generate_text(self, prompt, context, prefix, max_length, **settings)
-        return pieces if stream else "".join(pieces)
-
-    def encode_text(self, text: str | list[str], pooling: str = "mean") -> np.ndarray:
-        """Vectors of texts from the final hidden states; see `lunagpt.models.text.encode_text`."""
-        from lunagpt.models.text import encode_text
-
-        return encode_text(self, text, pooling)

@@ -19,13 +19,16 @@ def parameter_groups(model: nn.Module) -> dict[str, Named]:
         "embedding": token embedding and output head (AdamW, weight decay);
         "no_decay": norms, biases, convolution, routers and the state-space constants A_log, D, dt_bias
         (AdamW, no decay: pulling decay rates towards zero would change how long the state remembers).
+        In a core of another family every table of two axes is a matrix or an embedding.
     """
     matrices = {id(m.weight) for m in model.modules() if isinstance(m, Linear)}
+    core = getattr(model, "core", nn.Module())
+    tables = {id(m.weight) for m in core.modules() if isinstance(m, nn.Embedding)}
     groups: dict[str, Named] = {"matrix": [], "embedding": [], "no_decay": []}
     for name, parameter in model.named_parameters():
-        if name.startswith(("embedding.", "lm_head.")):
+        if id(parameter) in tables or name.startswith(("embedding.", "lm_head.", "core.lm_head.")):
             groups["embedding"].append((name, parameter))
-        elif id(parameter) in matrices:
+        elif id(parameter) in matrices or (name.startswith("core.") and parameter.dim() == 2):
             groups["matrix"].append((name, parameter))
         else:
             groups["no_decay"].append((name, parameter))
@@ -46,6 +49,13 @@ def train_only(model: nn.Module, *prefixes: str) -> None:
         )
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(chosen[name])
+
+
+def unique_state(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters and saved buffers; tied weights under one name only, as safetensors wants it."""
+    state = model.state_dict(keep_vars=True)
+    first = {id(tensor): name for name, tensor in reversed(state.items())}
+    return {name: tensor for name, tensor in state.items() if first[id(tensor)] == name}
 
 
 def stacked_rows(model: nn.Module) -> dict[Tensor, list[slice]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lunagpt.conditions import Condition
 from lunagpt.errors import GenerationError, LunaError
@@ -16,7 +17,74 @@ if TYPE_CHECKING:
 ENCODE_BATCH = 16  # texts per forward pass
 
 
-def generate_text(
+class TextMethods:
+    """The methods of `LunaModel` that read and write text."""
+
+    @property
+    def unspeakable_token_ids(self: Any) -> tuple[int, ...]:
+        """Ids that may not appear in an answer: control tokens but the end, and ids that the tokenizer
+        does not know, where the vocabulary of the weights is larger."""
+        tokenizer = self.tokenizer
+        control = sorted(tokenizer.special_token_ids - {tokenizer.end_token_id})
+        return (*control, *range(tokenizer.vocab_size, self.config.model.vocab_size))
+
+    def generate(
+        self: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        max_length: int = 100,
+        **settings: Any,
+    ) -> Tensor:
+        """Continues each row of input_ids (B, T) until it ends its turn; see
+        `lunagpt.generation.generate_batch`.
+
+        Args:
+            attention_mask: (B, T), 0 at padding on the left.
+            max_length: of prompt and continuation together; `max_new_tokens` counts the continuation alone.
+            settings: fields of `SamplingParams` (temperature, top_p, top_k, repetition_penalty, seed, ...);
+                and `condition`, see `new_state`.
+
+        Returns:
+            (B, T + new) ids; rows that ended early are filled with the pad token.
+        """
+        from lunagpt.generation import SamplingParams, generate_batch
+
+        room = max_length - input_ids.shape[1]
+        if "max_new_tokens" not in settings and room <= 0:
+            raise GenerationError(
+                f"O prompt tem {input_ids.shape[1]} tokens e max_length, que conta prompt e resposta, é "
+                f"{max_length}. Aumente max_length, ou use max_new_tokens, que conta só a resposta."
+            )
+        settings.setdefault("max_new_tokens", room)
+        settings.setdefault("stop_token_ids", (self.tokenizer.end_token_id,))
+        condition = settings.pop("condition", None)
+        params = SamplingParams(**settings)
+        return generate_batch(self, input_ids, attention_mask, params, condition=condition)
+
+    def generate_text(
+        self: Any,
+        prompt: str,
+        context: str | None = None,
+        prefix: str | None = None,
+        max_length: int = 256,
+        *,
+        stream: bool = False,
+        **settings: Any,
+    ) -> str | Iterator[str]:
+        """Answers `prompt` as one turn of a dialogue; see `stream_answer`.
+
+        Args:
+            stream: return the pieces of the answer as they come, not the whole.
+        """
+        pieces = stream_answer(self, prompt, context, prefix, max_length, **settings)
+        return pieces if stream else "".join(pieces)
+
+    def encode_text(self: Any, text: str | list[str], pooling: str = "mean") -> np.ndarray:
+        """Vectors of texts from the final hidden states; see `vectors_of`."""
+        return vectors_of(self, text, pooling)
+
+
+def stream_answer(
     model: "LunaModel",
     prompt: str,
     context: str | None = None,
@@ -60,6 +128,10 @@ def generate_text(
             "Com prefix não há pensamento antes da resposta: deixe prefix ou thinking de fora."
         )
     if prefix in roles:
+        if roles[prefix] is None:
+            raise GenerationError(
+                f"Este modelo fala no formato da sua base, que não tem {prefix}: deixe prefix de fora."
+            )
         ids[-1] = roles[prefix]
     elif prefix:
         ids += tokenizer.encode_content(prefix)
@@ -68,7 +140,7 @@ def generate_text(
     settings.setdefault("max_thinking_tokens", model.config.thinking.max_thinking_tokens)
     settings.setdefault("max_new_tokens", max_length)
     settings.setdefault("stop_token_ids", (tokenizer.end_token_id,))
-    settings.setdefault("banned_token_ids", tuple(tokenizer.special_token_ids - {tokenizer.end_token_id}))
+    settings.setdefault("banned_token_ids", model.unspeakable_token_ids)
     params = settle_thinking(SamplingParams(**settings), model)
     state = model.new_state(resolved(model, condition, system, content))
     for kind, tokens in Reply(model, before_reply(ids, params), params, state=state).segments():
@@ -80,7 +152,7 @@ def generate_text(
 
 
 @torch.no_grad()
-def encode_text(model: "LunaModel", text: str | list[str], pooling: str = "mean") -> np.ndarray:
+def vectors_of(model: "LunaModel", text: str | list[str], pooling: str = "mean") -> np.ndarray:
     """Vectors of texts from the final hidden states.
 
     Args:

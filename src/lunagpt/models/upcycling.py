@@ -7,10 +7,12 @@ copies drift apart in training.
 
 from __future__ import annotations
 
-from typing import Literal
+import copy
+from typing import Any, Literal
 
 import torch
 
+from lunagpt.config import LunaConfig
 from lunagpt.errors import ConfigError
 from lunagpt.models.luna_model import LunaModel
 from lunagpt.models.moe import MoEBlock
@@ -50,7 +52,15 @@ def upcycle(
         "expert_size": model.config.model.intermediate_size,
         "emotional_routing": emotional_routing,
     }
-    grown = LunaModel.from_scratch(model.config.replaced(model=sizes), seed=seed, tokenizer=model.tokenizer)
+    config = model.config.replaced(model=sizes)
+    if model.hypernet is not None and config.model.hypernet_shapes != model.config.model.hypernet_shapes:
+        raise ConfigError(
+            "A hiper-rede deste modelo muda mapas que deixariam de existir em todas as camadas. Converta só "
+            'parte delas, como layers="alternate".'
+        )
+    if model.on_base:
+        return _upcycle_base(model, config, seed)
+    grown = LunaModel.from_scratch(config, seed=seed, tokenizer=model.tokenizer)
     grown.load_state_dict(model.state_dict(), strict=False)
     for old, new in zip(model.layers, grown.layers, strict=True):
         experts = new.moe
@@ -62,4 +72,19 @@ def upcycle(
         experts.router.mul_(ROUTER_STD * model.config.model.hidden_size**0.5)
     grown.compute_dtype = model.compute_dtype
     grown.growth_history = list(model.growth_history)
+    return grown.to(model.device).train(model.training)
+
+
+def _upcycle_base(model: LunaModel, config: LunaConfig, seed: int) -> LunaModel:
+    """The same where the network belongs to a base of another family."""
+    from lunagpt.models.base_parts import count_base
+
+    grown = copy.deepcopy(model, {id(model.tokenizer): model.tokenizer})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for i, parts in enumerate(grown.layers):
+            if config.model.has_experts(i):
+                parts.add_experts(config.model)  # type: ignore[operator]
+    core: Any = grown.core
+    grown.config = config.replaced(model={"base_parameters": count_base(core)})
     return grown.to(model.device).train(model.training)

@@ -56,6 +56,10 @@ class LunaTokenizer:
     end_token = END_TOKEN
     eos_token = END_TOKEN
     pad_token = PAD_TOKEN
+    #: What must stand at the start of every text; nothing in Luna's own vocabulary.
+    start_token_ids: tuple[int, ...] = ()
+    #: The template of dialogues where it is not Luna's.
+    chat_template = ""
 
     def __init__(self, config: Any = None) -> None:
         self.config = config
@@ -156,7 +160,7 @@ class LunaTokenizer:
         text = canonical(text)
         backend = self._parsing if add_special_tokens else self._content
         ids = self._truncated(backend.encode(text, add_special_tokens=False).ids)
-        return _as_tensors(ids, return_tensors)
+        return as_tensors(ids, return_tensors)
 
     def encode_content(self, text: str) -> list[int]:
         """Ids of ``text`` read as plain content, uncut; never a control token."""
@@ -238,6 +242,10 @@ class LunaTokenizer:
             before = turn.token
         return ids, mask
 
+    def dialog_length(self, messages: Sequence[Message]) -> int:
+        """Tokens that a part of a dialogue takes, thinking included, at most."""
+        return len(self.encode_dialog(messages, include_thinking=True))
+
     def save_pretrained(self, path: str | Path) -> None:
         """Writes tokenizer.json, special_tokens.json, vocab.json and merges.txt into a folder."""
         storage.save(self._parsing, Path(path))
@@ -248,7 +256,8 @@ class LunaTokenizer:
         return ids[: self.max_length] if self.truncation_strategy == "right" else ids[-self.max_length :]
 
 
-def _as_tensors(ids: list[int], kind: str | None) -> Any:
+def as_tensors(ids: list[int], kind: str | None) -> Any:
+    """A list of ids as it is (None), or as a (1, T) tensor ("pt") or array ("np")."""
     if kind is None:
         return ids
     if kind == "np":

@@ -28,6 +28,7 @@ from lunagpt.errors import LunaError
 from lunagpt.files import atomic_directory, sha256_file
 from lunagpt.models.growth import regrow
 from lunagpt.models.luna_model import LunaModel
+from lunagpt.models.parameters import unique_state
 from lunagpt.training.optim import Optimizers
 
 WEIGHTS, MEMORY, STATE = "model.safetensors", "optimizer.safetensors", "trainer_state.json"
@@ -60,7 +61,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers, state:
     """
     memory, values = optimizers.named_state(model)
     with atomic_directory(path) as folder:
-        save_file(_contiguous(_weights(model)), folder / WEIGHTS)
+        save_file(_contiguous(unique_state(model)), folder / WEIGHTS)
         save_file(_contiguous(memory), folder / MEMORY)
         hashes = {name: sha256_file(folder / name) for name in (WEIGHTS, MEMORY)}
         document = {**state, "optimizer_values": values, "random": random_states(), "files": hashes}
@@ -112,7 +113,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers) -> dic
     if isinstance(model, LunaModel):
         for growth in regrow(model, state.get("growth_history", [])):
             optimizers.grow(growth)
-    saved, own = load_file(path / WEIGHTS), _weights(model)
+    saved, own = load_file(path / WEIGHTS), unique_state(model)
     if {n: t.shape for n, t in saved.items()} != {n: t.shape for n, t in own.items()}:
         differing = sorted(n for n in saved.keys() | own.keys() if n not in saved or n not in own) or sorted(
             n for n in own if saved[n].shape != own[n].shape
@@ -157,12 +158,6 @@ def restore_random_states(states: dict[str, Any]) -> None:
     torch.set_rng_state(_from_text(states["torch"]))
     if "cuda" in states and torch.cuda.device_count() == len(states["cuda"]):
         torch.cuda.set_rng_state_all([_from_text(state) for state in states["cuda"]])
-
-
-def _weights(model: nn.Module) -> dict[str, Tensor]:
-    """Parameters and saved buffers; tied weights under one name only, as safetensors wants it."""
-    by_storage = {id(tensor): name for name, tensor in reversed(model.state_dict(keep_vars=True).items())}
-    return {name: t for name, t in model.state_dict(keep_vars=True).items() if by_storage[id(t)] == name}
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -44,7 +44,8 @@ def train_command(
     Args:
         recipe_path: see `lunagpt.training.recipe`. preset, data_root, changes: see `read_recipe`.
         run_dir: the run's folder; must not hold another run unless `resume` is given.
-        base_model: model folder whose weights to start from.
+        base_model: what to start from: a model folder, or a causal model of transformers (its folder, or its
+            name in the local Hugging Face cache), which gets the parts that the recipe switches on.
         resume, decay_now: see `Trainer.train`.
         max_steps, max_minutes: where to stop, over the recipe's.
         threads: CPU threads; default is torch's choice.
@@ -56,7 +57,6 @@ def train_command(
         LunaError: settings, data or folders that do not fit; the message says what to do.
     """
     from lunagpt.models import LunaModel
-    from lunagpt.models.conditioned import add_hypernet
 
     keep_freed_memory()
     if threads is not None:
@@ -67,17 +67,11 @@ def train_command(
         raise ConfigError(
             f"A pasta “{run_dir}” já tem um treino. Continue-o com --resume ou escolha outra em --run-dir."
         )
-    base = base_model or (
-        None if recipe.config.training.from_scratch else recipe.config.training.base_model_path
-    )
+    base = base_model or recipe.base_model
     if base is None:
         model = LunaModel.from_scratch(recipe.config, seed=recipe.config.training.seed)
     else:
-        model = LunaModel.from_pretrained(base, recipe.config)
-        wanted = recipe.config.model
-        if wanted.use_hypernet and model.hypernet is None:
-            shape = {key: value for key, value in wanted.to_dict().items() if key.startswith("hypernet_")}
-            model = add_hypernet(model, recipe.config.training.seed, **shape)
+        model = LunaModel.from_base(base, recipe.config, seed=recipe.config.training.seed)
     model.config.model.use_growing = recipe.config.model.use_growing
     model.to(recipe.config.device)
     model.config.model.decides_to_think |= recipe.teaches_when_to_think

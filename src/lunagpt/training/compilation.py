@@ -55,6 +55,8 @@ def compile_if_faster(
         notice: told what was decided and why.
         num_runs, max_seconds: bounds on the work to come; "auto" does not compile for a few minutes of it.
     """
+    if mode == "on" and getattr(model, "on_base", False):
+        notice("torch.compile não se aplica a um modelo sobre uma base de outra família; sigo sem ele.")
     if mode == "off" or not _layers(model):
         return
     plain = _seconds(run) if mode == "auto" else None
@@ -82,6 +84,8 @@ def compile_if_faster(
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:
+    if getattr(model, "on_base", False):  # its `layers` hold parts, which act inside layers that are not ours
+        return []
     return list(getattr(model, "layers", []))
 
 

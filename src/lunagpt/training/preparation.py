@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lunagpt.models.from_base import tokenizer_of
 from lunagpt.tokenizer import LunaTokenizer
 from lunagpt.training.recipe import read_recipe
 
@@ -38,6 +39,7 @@ def prepare(
     *,
     preset: str | None = None,
     data_root: str | Path | None = None,
+    base_model: str | Path | None = None,
     max_steps: int | None = None,
     changes: list[str] | None = None,
 ) -> tuple[list[PreparedSource], int | None]:
@@ -45,6 +47,7 @@ def prepare(
 
     Args:
         recipe_path, preset, data_root, changes: see `read_recipe`.
+        base_model: what training will start from, over the recipe's: the tokens are those of its tokenizer.
         max_steps: over the recipe's.
 
     Returns:
@@ -54,7 +57,8 @@ def prepare(
         LunaError: the recipe or its data cannot be used.
     """
     recipe = read_recipe(recipe_path, preset, data_root, changes or [])
-    tokenizer = LunaTokenizer.default()
+    base = base_model or recipe.base_model
+    tokenizer = LunaTokenizer.default() if base is None else tokenizer_of(base, recipe.config)
     dataset = recipe.train_dataset(tokenizer)
     recipe.validation_set(tokenizer)
     training = recipe.config.training

@@ -55,6 +55,12 @@ class Recipe:
             any(spec.learn_when_to_think for spec in parse_sources(self.sources)) if self.sources else False
         )
 
+    @property
+    def base_model(self) -> str | None:
+        """What training starts from, where the command line does not say; None for random weights."""
+        training = self.config.training
+        return None if training.from_scratch else training.base_model_path
+
     def train_dataset(self, tokenizer: Any) -> PackedDataset:
         """The endless stream of training batches."""
         if not self.sources:
