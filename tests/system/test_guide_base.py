@@ -16,7 +16,7 @@ def test_the_guide_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(model_holder, "open_embedder", lambda wanted: None)  # as where it is not installed
+    monkeypatch.setattr(model_holder, "open_embedder", lambda *_: None)  # as where it is not installed
     names: dict[str, object] = {}
     for block in python_blocks(GUIDE.read_text(encoding="utf-8")):
         exec(compile(block, str(GUIDE), "exec"), names)
