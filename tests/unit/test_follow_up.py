@@ -108,6 +108,22 @@ def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     assert rewrite_follow_up("Quantos habitantes ela tem?", history) == "Quantos habitantes Roma tem?"
 
 
+def test_a_follow_up_late_in_a_long_conversation_is_said_in_full() -> None:
+    history = []
+    for question in [
+        "Oi!",
+        "Quem é você?",
+        "Por que o céu é azul?",
+        "Quais livros Machado de Assis escreveu?",
+    ]:
+        history += [{"role": "user", "content": question}, {"role": "assistant", "content": "Pois é [1]."}]
+    history += [
+        {"role": "user", "content": "E onde ele nasceu?"},
+        {"role": "assistant", "content": "Nasceu no morro do Livramento, no Rio de Janeiro [1]."},
+    ]
+    assert rewrite_follow_up("E quando?", history) == "Quando Machado de Assis nasceu?"
+
+
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=60))
 def test_any_conversation_can_be_followed(question: str, answer: str, message: str) -> None:
     assert isinstance(after(question, answer, message), str)

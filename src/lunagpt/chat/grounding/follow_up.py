@@ -49,7 +49,8 @@ def rewrite_follow_up(question: str, history: Sequence[Mapping[str, str]]) -> st
         question: what the user says now.
         history: the messages before, oldest first (role and content).
     """
-    return _in_full(question, history).text
+    asked = [place for place, message in enumerate(history) if message.get("role") == "user"]
+    return _in_full(question, history[asked[-_DEPTH] :] if len(asked) > _DEPTH else history).text
 
 
 def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
@@ -59,8 +60,7 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     asked_before, answer, before = earlier
     if _fold(question) in {"e " + word for word in _NO_FOLLOW_UP} or not _asks_something(asked_before):
         return _InFull(question)
-    depth = sum(message.get("role") == "user" for message in history)
-    full = _in_full(asked_before, before) if depth <= _DEPTH else _InFull(asked_before)
+    full = _in_full(asked_before, before)
     previous = full.text.strip()
     topic = _topic(previous, answer, full.topic)
 
@@ -251,9 +251,8 @@ def _statement(question: str) -> str:
         place += 1
     start = found[place].start if place < len(found) else 0
     text = question[start:].rstrip(" ?!.")
+    if place:  # a capital inside of a sentence is that of a name
+        return text
     first = text.split(" ", 1)[0]
-    return (
-        text
-        if find_names("x " + first) and place == 0 and first not in ("A", "O", "As", "Os")
-        else text[:1].lower() + text[1:]
-    )
+    is_name = bool(find_names("x " + first)) and first not in ("A", "O", "As", "Os")
+    return text if is_name else text[:1].lower() + text[1:]
