@@ -108,6 +108,14 @@ def test_a_chain_of_follow_ups_keeps_its_subject() -> None:
     assert rewrite_follow_up("Quantos habitantes ela tem?", history) == "Quantos habitantes Roma tem?"
 
 
+def test_several_things_that_were_counted_can_be_asked_about() -> None:
+    history = [
+        {"role": "user", "content": "Quantos planetas tem o sistema solar?"},
+        {"role": "assistant", "content": "São oito planetas [1]."},
+    ]
+    assert rewrite_follow_up("Qual o maior deles?", history) == "Qual o maior dos planetas do sistema solar?"
+
+
 def test_a_follow_up_late_in_a_long_conversation_is_said_in_full() -> None:
     history = []
     for question in [

@@ -24,6 +24,7 @@ from lunagpt.chat.grounding.ranking import (
     sigmoid,
 )
 from lunagpt.chat.grounding.spans import short_span
+from lunagpt.chat.grounding.superlatives import only_compares
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.data.grounding_format import cite
 
@@ -110,7 +111,12 @@ def rank_sentences(
     ranked = []
     for units, facts, prior in zip(groups, around, priors, strict=True):
         for unit in units:
-            if unit.words and not unit.commands_the_reader and not lacks_event(question, unit):
+            if (
+                unit.words
+                and not unit.commands_the_reader
+                and not lacks_event(question, unit)
+                and not only_compares(question.text, unit.text)
+            ):
                 features = sentence_features(question, unit, facts)
                 ranked.append(Ranked(unit, dot(weights, features) + prior, features))
     return sorted(ranked, key=lambda entry: (lacks_date(question, entry.unit), -entry.score))

@@ -34,6 +34,10 @@ _BARE_WHY = re.compile(
 )
 
 
+_SEVERAL = re.compile(r"\bd?el[ea]s\b", re.IGNORECASE)
+_COUNTED = re.compile(r"^\W*(?:e )?quant(?P<gender>[oa])s (?P<kind>[^\W\d_]+s)\b", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class _InFull:
     """A question that can be understood by itself, and whom or what it takes over from the turn before."""
@@ -74,7 +78,8 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
             return _InFull(_finish(replace_part(previous, with_names(fragment, other or topic))))
     body = question[opening.end() :] if opening is not None else question
     if has_pronoun(body):
-        return _InFull(with_names(body, topic), topic)
+        several = _counted(previous) if _SEVERAL.search(body) else ""
+        return _InFull(with_names(body, " de ".join(filter(None, [several, topic]))), topic)
     if _begins_asking(body) and _is_bare(body):
         return _InFull(f"{capitalised(body.rstrip(' ?!.'))} {_statement(previous)}?")
     if _begins_asking(body) and _lacks_subject(body) and topic:
@@ -205,6 +210,12 @@ def _with_article(text: str, name: Fact) -> str:
     if article is None:
         return name.text
     return f"{article[1] or 'a' + article[2]} {name.text}"
+
+
+def _counted(question: str) -> str:
+    """The things whose number a question asks for ("quantos planetas tem…" → "os planetas"), or ""."""
+    match = _COUNTED.match(question)
+    return f"{match['gender'].lower()}s {match['kind'].lower()}" if match else ""
 
 
 def _noun_phrase(question: str) -> str:
