@@ -158,9 +158,10 @@ class TalkingData(CountingData):
 
 @pytest.mark.parametrize("without", [None, "no attention", "no state space"])
 def test_training_with_every_part_goes_on_after_a_restart_as_without_one(
-    without: str | None, tmp_path: Path
+    without: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = EVERY_PART | PARTS.get(without or "", {})
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # would be two workers, racing for the draws
 
     def run(folder: Path, steps: int, resume: bool = False) -> tuple[LunaModel, list[float]]:
         """A new process in small: new weights, new trainer, other random state."""

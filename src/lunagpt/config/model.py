@@ -213,6 +213,11 @@ class ModelConfig(Section):
         return self.sliding_window if self.has_window(layer) else None
 
     @property
+    def drops_at_random(self) -> bool:
+        """Whether training leaves something out by chance."""
+        return (self.use_hypernet and self.hypernet_dropout > 0) or (self.use_moe and self.expert_dropout > 0)
+
+    @property
     def has_rotary_positions(self) -> bool:
         return self.positions in ("rotary", "rotary+relative")
 

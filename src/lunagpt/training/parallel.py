@@ -2,8 +2,8 @@
 
 On a machine that does other things as well this was 1.4 times as fast for nano, because no thread waits for
 another inside a product; on an idle one the two were alike (docs/LOG.md). The gradients are summed in a fixed
-order, so a run of a model without dropout is repeatable, but not bit-equal to one with another number of
-workers.
+order, so a run is repeatable, but not bit-equal to one with another number of workers. Where training drops
+something at random the workers race for the draws; such models train with one unless told otherwise.
 """
 
 from __future__ import annotations

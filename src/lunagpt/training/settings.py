@@ -38,7 +38,10 @@ class TrainingSettings(TrainingConfig):
     decay_shape: Literal["linear", "sqrt"] = Field("linear", description="Forma da descida (wsd).")
     max_minutes: float | None = Field(None, gt=0, description="Minutos desta chamada, não do treino inteiro.")
     gradient_workers: int | None = Field(
-        None, ge=1, description="Micro-lotes calculados ao mesmo tempo na CPU; null usa um por núcleo."
+        None,
+        ge=1,
+        description="Micro-lotes calculados ao mesmo tempo na CPU; null usa um por núcleo, ou um só se o treino "
+        "sorteia o que descarta.",
     )
     max_bad_steps: int = Field(5, ge=1, description="Passos seguidos com perda inválida antes de desistir.")
     run_dir: str | None = Field(None, description="Pasta da execução: registro, curvas, amostras.")

@@ -319,6 +319,13 @@ class Trainer:
         return next(self.model.parameters()).device
 
     @property
+    def _draws_at_random(self) -> bool:
+        """Whether micro-batches side by side would race for torch's random numbers: such a run would not be
+        repeatable."""
+        section = getattr(getattr(self.model, "config", None), "model", None)
+        return getattr(section, "drops_at_random", False)
+
+    @property
     def run_dir(self) -> Path | None:
         return None if self.settings.run_dir is None else Path(self.settings.run_dir)
 
@@ -420,7 +427,8 @@ class Trainer:
         if hasattr(self.model, "compute_dtype"):
             self.model.compute_dtype = self._compute_dtype
         if workers is None:
-            workers = torch.get_num_threads() if self.device.type == "cpu" else 1
+            side_by_side = self.device.type == "cpu" and not self._draws_at_random
+            workers = torch.get_num_threads() if side_by_side else 1
         if (workers := min(workers, settings.gradient_accumulation_steps)) > 1:
             self._workers = GradientWorkers(workers)
         if mode == "off":
