@@ -40,8 +40,8 @@ class TrainingSettings(TrainingConfig):
     gradient_workers: int | None = Field(
         None,
         ge=1,
-        description="Micro-lotes calculados ao mesmo tempo na CPU; null usa um por núcleo, ou um só se o modelo "
-        "descarta por sorteio.",
+        description="Micro-lotes calculados ao mesmo tempo na CPU; null usa um por núcleo, ou um só "
+        "se o modelo descarta por sorteio.",
     )
     max_bad_steps: int = Field(5, ge=1, description="Passos seguidos com perda inválida antes de desistir.")
     run_dir: str | None = Field(None, description="Pasta da execução: registro, curvas, amostras.")
