@@ -217,7 +217,7 @@ def main() -> None:
         "",
         *speed_table(args.repeats),
         "",
-        "A layer of experts alone, forward and backward, one thread: ",
+        "A layer of experts alone, forward and backward, one thread:",
         "",
         *block_table(args.repeats),
     ]
