@@ -66,7 +66,7 @@ def test_results_are_written_and_tables_fit_the_screen(
     assert cli.main(arguments) == 0
     output = capsys.readouterr().out
     assert "acaso" in output
-    assert "Tarefas comparadas com os dados de treino: 1 de 3" in output  # the shipped report has proverbios
+    assert "Tarefas comparadas com os dados de treino: 3 de 3" in output  # all are in the shipped report
     saved = load_evaluation(home / "r.json")
     assert saved.seed == 3
     assert {result.task for result in saved.results} == {"pares_luna", "perguntas_luna", "proverbios"}
