@@ -91,16 +91,7 @@ class LunaParts(nn.Module):
         self.state_space: StateSpaceLayer | None = None
         self.moe: MoEBlock | None = None
         if config.use_state_space:
-            self.state_space = StateSpaceLayer(
-                config.hidden_size,
-                config.state_size,
-                initializer=None,
-                inner_size=config.ssm_inner_size,
-                num_heads=config.ssm_num_heads,
-                num_groups=config.ssm_num_groups,
-                conv_kernel=config.conv_kernel,
-                chunk_size=config.chunk_size,
-            )
+            self.state_space = StateSpaceLayer.of(config)
             attention = _attention_of(layer)
             attention.register_forward_hook(self._beside_attention, with_kwargs=True)
         if config.has_experts(index):

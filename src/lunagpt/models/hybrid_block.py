@@ -68,20 +68,7 @@ class HybridBlock(nn.Module):
             if config.use_attention
             else None
         )
-        self.state_space = (
-            StateSpaceLayer(
-                config.hidden_size,
-                config.state_size,
-                initializer=None,
-                inner_size=config.ssm_inner_size,
-                num_heads=config.ssm_num_heads,
-                num_groups=config.ssm_num_groups,
-                conv_kernel=config.conv_kernel,
-                chunk_size=config.chunk_size,
-            )
-            if config.use_state_space
-            else None
-        )
+        self.state_space = StateSpaceLayer.of(config) if config.use_state_space else None
         self.feed_forward_norm = RMSNorm(config.hidden_size, config.norm_eps)
         self.feed_forward: FeedForward | None = None
         self.moe: MoEBlock | None = None

@@ -3,12 +3,15 @@
 Letters: B batch, T time, D model width, H heads, K head width, G groups, N state size, W convolution kernel.
 """
 
+from __future__ import annotations
+
 import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lunagpt.config import ModelConfig
 from lunagpt.models.convolution import causal_convolution
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.layers import Linear
@@ -84,6 +87,20 @@ class StateSpaceLayer(nn.Module):
         self._cached: LayerState | None = None
         if initializer is not None:
             self.reset_parameters(initializer)
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> StateSpaceLayer:
+        """The state space of a layer of the model that `config` describes, its weights not drawn yet."""
+        return cls(
+            config.hidden_size,
+            config.state_size,
+            initializer=None,
+            inner_size=config.ssm_inner_size,
+            num_heads=config.ssm_num_heads,
+            num_groups=config.ssm_num_groups,
+            conv_kernel=config.conv_kernel,
+            chunk_size=config.chunk_size,
+        )
 
     @torch.no_grad()
     def reset_parameters(self, initializer: str = "normal", std: float = 0.02) -> None:
