@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lunagpt.commands import texts
+from lunagpt.commands.conversion import Conversion
 from lunagpt.commands.numbers import in_words
-from lunagpt.commands.opening import model_folder
-from lunagpt.config import LunaConfig
-from lunagpt.errors import ModelFolderError, missing_extra
 
 
 def run_grow(source: Path, output: Path, *, layers: int, method: str, position: str) -> int:
@@ -21,31 +19,21 @@ def run_grow(source: Path, output: Path, *, layers: int, method: str, position: 
         LunaError: the model cannot be read or cannot grow, or the output exists.
         MissingDependencyError: torch is not installed.
     """
-    try:
-        from lunagpt.models import LunaModel
-        from lunagpt.models.checkpoint import CARD
-        from lunagpt.models.growth import grow
-    except ModuleNotFoundError as error:
-        raise missing_extra(error.name or "torch", "torch", texts.TO_GROW) from error
-    output = output.expanduser()
-    if output.exists():
-        raise ModelFolderError(texts.OUTPUT_EXISTS.format(path=output))
-    config = LunaConfig.from_environment()
-    folder = model_folder(source, config)
-    model = LunaModel.from_pretrained(folder, config, use_lightweight=True)  # in the type of the file
+    conversion = Conversion(source, output, texts.TO_GROW)
+    from lunagpt.models.growth import grow
+
+    model = conversion.model
     before = (len(model.layers), model.num_parameters())
     growth = grow(model, layers, method, position)  # type: ignore[arg-type]
-    card = folder / CARD
     told = texts.GROW_CARD.format(
         source=model.config.model.name,
         numbers=", ".join(map(str, growth.layers)),
         kind=texts.GROW_KINDS[method],
     )
-    written = card.read_text(encoding="utf-8").rstrip() + told if card.is_file() else told.lstrip()
-    model.save(output, dtype=model.embedding.weight.dtype, model_card=written)
+    conversion.save(model, told)
     print(
         texts.GROW_DONE.format(
-            path=output,
+            path=conversion.output,
             before=before[0],
             after=len(model.layers),
             parameters_before=in_words(before[1]),

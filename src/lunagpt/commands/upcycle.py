@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from lunagpt.commands import texts
+from lunagpt.commands.conversion import Conversion
 from lunagpt.commands.numbers import in_words
-from lunagpt.commands.opening import model_folder
-from lunagpt.config import LunaConfig
-from lunagpt.errors import ConfigError, ModelFolderError, missing_extra
+from lunagpt.errors import ConfigError
 
 
 def run_upcycle(
@@ -24,32 +23,22 @@ def run_upcycle(
         LunaError: the model cannot be read or converted, or the output exists.
         MissingDependencyError: torch is not installed.
     """
-    try:
-        from lunagpt.models import LunaModel
-        from lunagpt.models.checkpoint import CARD
-        from lunagpt.models.upcycling import upcycle
-    except ModuleNotFoundError as error:
-        raise missing_extra(error.name or "torch", "torch", texts.TO_UPCYCLE) from error
-    output = output.expanduser()
-    if output.exists():
-        raise ModelFolderError(texts.OUTPUT_EXISTS.format(path=output))
-    config = LunaConfig.from_environment()
-    folder = model_folder(source, config)
-    model = LunaModel.from_pretrained(folder, config, use_lightweight=True)  # in the type of the file
+    conversion = Conversion(source, output, texts.TO_UPCYCLE)
+    from lunagpt.models.upcycling import upcycle
+
+    model = conversion.model
     grown = upcycle(model, experts, per_token, _layers(layers), emotional_routing=emotional_routing)
     numbers = [i for i in range(len(grown.layers)) if grown.config.model.has_experts(i)]
-    card = folder / CARD
     told = texts.UPCYCLE_CARD.format(
         source=model.config.model.name,
         experts=experts,
         per_token=per_token,
         layers=", ".join(map(str, numbers)),
     )
-    written = card.read_text(encoding="utf-8").rstrip() + told if card.is_file() else told.lstrip()
-    grown.save(output, dtype=model.embedding.weight.dtype, model_card=written)
+    conversion.save(grown, told)
     print(
         texts.UPCYCLE_DONE.format(
-            path=output,
+            path=conversion.output,
             layers=len(numbers),
             experts=experts,
             per_token=per_token,

@@ -1,0 +1,50 @@
+"""What the commands that make one model folder of another share (`luna upcycle`, `luna grow`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lunagpt.commands import texts
+from lunagpt.commands.opening import model_folder
+from lunagpt.config import LunaConfig
+from lunagpt.errors import ModelFolderError, missing_extra
+
+if TYPE_CHECKING:
+    from lunagpt.models import LunaModel
+
+
+class Conversion:
+    """The original, opened, and the folder of what is made of it.
+
+    Args:
+        source: a model's folder, or luna-nano. output: a folder that does not exist yet.
+        purpose: what torch is needed for.
+
+    Attributes:
+        model: the original, its weights in the type of the file.
+
+    Raises:
+        LunaError: the original cannot be read, or the output exists.
+        MissingDependencyError: torch is not installed.
+    """
+
+    def __init__(self, source: Path, output: Path, purpose: str) -> None:
+        try:
+            from lunagpt.models import LunaModel
+        except ModuleNotFoundError as error:
+            raise missing_extra(error.name or "torch", "torch", purpose) from error
+        self.output = output.expanduser()
+        if self.output.exists():
+            raise ModelFolderError(texts.OUTPUT_EXISTS.format(path=self.output))
+        config = LunaConfig.from_environment()
+        self._folder = model_folder(source, config)
+        self.model = LunaModel.from_pretrained(self._folder, config, use_lightweight=True)
+
+    def save(self, made: LunaModel, told: str) -> None:
+        """Writes what was made, in the number type of the original, with `told` below the old card."""
+        from lunagpt.models.checkpoint import CARD
+
+        card = self._folder / CARD
+        written = card.read_text(encoding="utf-8").rstrip() + told if card.is_file() else told.lstrip()
+        made.save(self.output, dtype=self.model.embedding.weight.dtype, model_card=written)
