@@ -10,6 +10,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,20 +32,33 @@ def seconds(module: Callable[[Tensor], Tensor], x: Tensor, repeats: int) -> floa
     return min(times[1:])
 
 
-def mixtral(width: int, inner: int, experts: int, per_token: int) -> torch.nn.Module:
-    from transformers.models.mixtral.modeling_mixtral import MixtralConfig, MixtralSparseMoeBlock
-
-    config = MixtralConfig(
+def _experts_of(config_class: Any, block_class: Any, *shape: int) -> torch.nn.Module:
+    width, inner, experts, per_token = shape
+    config = config_class(
         hidden_size=width,
         intermediate_size=inner,
         num_local_experts=experts,
         num_experts_per_tok=per_token,
         experts_implementation="eager",
     )
-    block = MixtralSparseMoeBlock(config)
+    block: torch.nn.Module = block_class(config)
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter, std=width**-0.5)
     return block
+
+
+def mixtral(*shape: int) -> torch.nn.Module:
+    """The experts of transformers' Mixtral; shape: width, inner width, experts, experts per token."""
+    from transformers.models.mixtral.modeling_mixtral import MixtralConfig, MixtralSparseMoeBlock
+
+    return _experts_of(MixtralConfig, MixtralSparseMoeBlock, *shape)
+
+
+def granite(*shape: int) -> torch.nn.Module:
+    """The experts of transformers' Granite, as `mixtral`."""
+    from transformers.models.granitemoe.modeling_granitemoe import GraniteMoeConfig, GraniteMoeMoE
+
+    return _experts_of(GraniteMoeConfig, GraniteMoeMoE, *shape)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from lunagpt.models.layers import FeedForward
 from lunagpt.models.moe import MoEBlock
 from lunagpt.training.parallel import keep_freed_memory
 from machine import describe_machine, write_table
-from moe import mixtral, seconds
+from moe import granite, mixtral, seconds
 from neural_core_run import LENGTH, SHAPE, build, train
 
 DENSE = "dense hybrid (attention beside state space)"
@@ -148,22 +148,6 @@ def speed_table(repeats: int) -> list[str]:
         "|---|---:|---:|",
         *(f"| {name} | {LENGTH / value:.0f} | {times[peer] / value:.2f}× |" for name, value in times.items()),
     ]
-
-
-def granite(width: int, inner: int, experts: int, per_token: int) -> nn.Module:
-    from transformers.models.granitemoe.modeling_granitemoe import GraniteMoeConfig, GraniteMoeMoE
-
-    config = GraniteMoeConfig(
-        hidden_size=width,
-        intermediate_size=inner,
-        num_local_experts=experts,
-        num_experts_per_tok=per_token,
-        experts_implementation="eager",
-    )
-    block = GraniteMoeMoE(config)
-    for parameter in block.parameters():
-        nn.init.normal_(parameter, std=width**-0.5)
-    return block
 
 
 def block_table(repeats: int, tokens: int = 2048, width: int = 256, inner: int = 192) -> list[str]:
