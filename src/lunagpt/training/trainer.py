@@ -11,7 +11,6 @@ import itertools
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,13 @@ from lunagpt.models.parameters import train_only
 from lunagpt.training import checkpoints
 from lunagpt.training.batches import IGNORED, Batch, as_batch, batch_stream, num_batches, num_learned
 from lunagpt.training.callbacks import Callback, resolve_callbacks
-from lunagpt.training.compilation import compile_if_faster, is_compiled, restore_layers
+from lunagpt.training.compilation import restore_layers
 from lunagpt.training.evaluation import bits_per_byte, evaluate_batches, fixed_batches
+from lunagpt.training.numerics import choose_numerics
 from lunagpt.training.optim import Optimizers, build_optimizer
 from lunagpt.training.parallel import GradientWorkers
-from lunagpt.training.precision import choose_compute_dtype
 from lunagpt.training.progress import Progress, Session
+from lunagpt.training.resuming import resumed, state_of
 from lunagpt.training.schedule import plan_schedule
 from lunagpt.training.settings import TrainingSettings
 from lunagpt.training.signals import StopSignals
@@ -80,7 +80,8 @@ class Trainer:
         self.stop_reason: str | None = None
         self._asked_callbacks = callbacks
         self._optimizer = optimizer
-        self._workers: GradientWorkers | None = None
+        self.workers: GradientWorkers | None = None
+        self.compute_dtype = torch.float32
         tokenizer = getattr(model, "tokenizer", None)
         self._token_bytes = None if tokenizer is None else torch.from_numpy(token_byte_lengths(tokenizer))
         self._validation: dict[str, list[Mapping[str, Any]]] | None = None
@@ -141,7 +142,7 @@ class Trainer:
         self.stream = batch_stream(dataset, settings.batch_size, settings.seed, settings.epochs)
         self.callbacks = resolve_callbacks(self._asked_callbacks, self)
         try:
-            saved = self._resume(resume)
+            saved = resumed(self, resume)
             self.schedule = plan_schedule(
                 settings,
                 step=self.progress.step,
@@ -149,12 +150,12 @@ class Trainer:
                 decay_now=decay_now,
                 begun=None if options.get("max_steps") else saved.get("schedule"),
             )
-            metrics = self._loop(self._choose_numerics(iter(self.stream), saved))
+            metrics = self._loop(choose_numerics(self, iter(self.stream), saved))
         finally:
             restore_layers(self.model)
-            if self._workers is not None:
-                self._workers.close()
-                self._workers = None
+            if self.workers is not None:
+                self.workers.close()
+                self.workers = None
             for callback in self.callbacks:
                 callback.close()
         progress = self.progress
@@ -203,7 +204,7 @@ class Trainer:
         started = time.perf_counter()
         progress, settings = self.progress, self.settings
         batches = [self.prepare(raw) for raw in micro_batches]
-        nats, targets = self._add_gradients(batches)
+        nats, targets = self.add_gradients(batches)
 
         limit = math.inf if settings.gradient_clipping is None else settings.gradient_clipping
         norm = float(nn.utils.clip_grad_norm_(self.optimizers.parameters, limit))
@@ -240,7 +241,7 @@ class Trainer:
             metrics["bits_per_byte"] = bits_per_byte(nats, sum(batch["num_bytes"] for batch in batches))
         return metrics
 
-    def _add_gradients(self, batches: Sequence[Batch]) -> tuple[float, int]:
+    def add_gradients(self, batches: Sequence[Batch]) -> tuple[float, int]:
         """Adds the gradient of the mean loss per target; returns the summed loss (nats) and the targets."""
         targets = sum(num_learned(batch) for batch in batches)
         scale = 1 / max(targets, 1)
@@ -248,8 +249,8 @@ class Trainer:
         def loss_of(i: int) -> Tensor:
             return self.compute_loss(batches[i])[0] * scale
 
-        if self._workers is not None and len(batches) > 1:
-            total = self._workers.add_gradients(self.optimizers.parameters, loss_of, len(batches))
+        if self.workers is not None and len(batches) > 1:
+            total = self.workers.add_gradients(self.optimizers.parameters, loss_of, len(batches))
         else:
             total = torch.zeros((), device=self.device)
             for i in range(len(batches)):
@@ -319,13 +320,6 @@ class Trainer:
         return next(self.model.parameters()).device
 
     @property
-    def _draws_at_random(self) -> bool:
-        """Whether micro-batches side by side would race for torch's random numbers: such a run would not be
-        repeatable."""
-        section = getattr(getattr(self.model, "config", None), "model", None)
-        return getattr(section, "drops_at_random", False)
-
-    @property
     def run_dir(self) -> Path | None:
         return None if self.settings.run_dir is None else Path(self.settings.run_dir)
 
@@ -355,18 +349,7 @@ class Trainer:
         if folder is None:
             return None
         path = checkpoints.checkpoint_path(folder, self.progress.step)
-        state = {
-            "progress": asdict(self.progress),
-            "data": self.stream.state_dict(),
-            "schedule": asdict(self.schedule),
-            "compute_dtype": str(self._compute_dtype).removeprefix("torch."),
-            "compiled": is_compiled(self.model),
-            "gradient_workers": 1 if self._workers is None else self._workers.num_workers,
-            "callbacks": {callback.name: callback.state_dict() for callback in self.callbacks},
-            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
-            "settings": self.settings.to_dict(),
-        }
-        checkpoints.save_checkpoint(path, self.model, self.optimizers, state)
+        checkpoints.save_checkpoint(path, self.model, self.optimizers, state_of(self))
         protected = [] if self.schedule.decay_start is None else [self.schedule.decay_start]
         checkpoints.prune_checkpoints(folder, self.settings.keep_checkpoints, protected)
         return path
@@ -380,76 +363,8 @@ class Trainer:
             return Optimizers([self._optimizer])
         return build_optimizer(self.model, self.settings)
 
-    def _resume(self, resume: bool | str | Path) -> dict[str, Any]:
-        """Load the checkpoint that `resume` asks for; {} for a fresh start."""
-        self.progress = Progress()
-        if not resume:
-            return {}
-        if isinstance(resume, bool):
-            if self.checkpoint_dir is None:
-                raise ConfigError("Para continuar um treino, diga a pasta: checkpoint_dir ou run_dir.")
-            path = checkpoints.latest_checkpoint(self.checkpoint_dir, self.notice)
-            if path is None:
-                self.notice("Nenhum ponto de retomada encontrado; começo do início.")
-                return {}
-        else:
-            path = Path(resume)
-        saved = checkpoints.load_checkpoint(path, self.model, self.optimizers)
-        self.progress = Progress(**saved["progress"])
-        self.stream.load_state_dict(saved["data"])
-        if self.scheduler is not None and saved["scheduler"] is not None:
-            self.scheduler.load_state_dict(saved["scheduler"])
-            for group, rate in zip(self.optimizers.param_groups, self.scheduler.get_last_lr(), strict=True):
-                group["lr"] = rate
-        for callback in self.callbacks:
-            if callback.name in saved["callbacks"]:
-                callback.load_state_dict(saved["callbacks"][callback.name])
-        self.notice(f"Continuo do passo {self.progress.step} ({path.name}).")
-        return saved
-
     def _steps_of_epochs(self) -> int | None:
         batches, epochs = num_batches(self.stream), self.settings.epochs
         if batches is None or epochs is None:
             return None
         return math.ceil(batches * epochs / self.settings.gradient_accumulation_steps)
-
-    def _choose_numerics(
-        self, batches: Iterator[Mapping[str, Any]], saved: dict[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
-        """Number format, workers, compilation: as set, else measured; a resumed run keeps what it had."""
-        settings = self.settings
-        precision, mode, workers = settings.precision, settings.compile_mode, settings.gradient_workers
-        if saved:
-            precision = saved["compute_dtype"] if precision == "auto" else precision
-            mode = ("on" if saved["compiled"] else "off") if mode == "auto" else mode
-            workers = workers or saved["gradient_workers"]
-        self._compute_dtype = choose_compute_dtype(self.model, precision, self.device)
-        if hasattr(self.model, "compute_dtype"):
-            self.model.compute_dtype = self._compute_dtype
-        if workers is None:
-            side_by_side = self.device.type == "cpu" and not self._draws_at_random
-            workers = torch.get_num_threads() if side_by_side else 1
-        if (workers := min(workers, settings.gradient_accumulation_steps)) > 1:
-            self._workers = GradientWorkers(workers)
-        if mode == "off":
-            return batches
-        first = list(itertools.islice(batches, settings.gradient_accumulation_steps))
-        if not first:
-            return batches
-
-        def run() -> None:
-            with torch.random.fork_rng():
-                self._add_gradients([self.prepare(raw) for raw in first])
-            self.optimizers.zero_grad()
-
-        self.model.train()
-        last, minutes = self.schedule.max_steps, settings.max_minutes
-        compile_if_faster(
-            self.model,
-            mode,
-            run,
-            self.notice,
-            num_runs=math.inf if last is None else last - self.progress.step,
-            max_seconds=math.inf if minutes is None else 60 * minutes,
-        )
-        return itertools.chain(first, batches)
