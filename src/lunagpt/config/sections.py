@@ -25,7 +25,8 @@ class TokenizerConfig(Section):
 
 
 class HardwareConfig(Section):
-    """Section `hardware`: where the model runs and how much of the machine it may use."""
+    """Section `hardware`: where the model runs and how much of the machine it may use. What the descriptions
+    call without effect is read and checked, and nothing acts on it yet."""
 
     auto_detect: bool = Field(True, description="Descobre sozinho o que a máquina tem.")
     device: str | None = Field(None, description="Dispositivo: cpu, mps, cuda ou cuda:1.")
@@ -33,18 +34,31 @@ class HardwareConfig(Section):
     gpu_devices: list[int] = Field(
         default_factory=list, description="Números das GPUs; vazio usa a primeira."
     )
-    mixed_precision: bool = Field(True, description="Usa meia precisão onde ela é mais rápida.")
-    quantization: Literal["int8", "int4"] | None = Field(None, description="Pesos em int8, int4 ou null.")
-    gpu_memory_fraction: float = Field(0.9, gt=0, le=1, description="Fração da memória da GPU (0 a 1).")
+    mixed_precision: bool = Field(
+        True, description="Usa meia precisão onde ela é mais rápida (ainda sem efeito)."
+    )
+    quantization: Literal["int8", "int4"] | None = Field(
+        None, description="Pesos em int8, int4 ou null (ainda sem efeito)."
+    )
+    gpu_memory_fraction: float = Field(
+        0.9, gt=0, le=1, description="Fração da memória da GPU (0 a 1) (ainda sem efeito)."
+    )
     cpu_threads: int | None = Field(None, ge=1, description="Threads da CPU; null usa todos os núcleos.")
     offload_strategy: Literal["none", "balanced", "aggressive"] = Field(
-        "none", description="Quanto passar da GPU para a CPU: none, balanced ou aggressive."
+        "none",
+        description="Quanto passar da GPU para a CPU: none, balanced ou aggressive (ainda sem efeito).",
     )
-    low_memory: bool = Field(False, description="Economiza memória, mesmo que fique mais lento.")
-    sequential_offload: bool = Field(False, description="Carrega as camadas uma de cada vez.")
-    cache_limit_mb: int | None = Field(None, ge=1, description="Limite do cache da conversa, em MB.")
+    low_memory: bool = Field(
+        False, description="Economiza memória, mesmo que fique mais lento (ainda sem efeito)."
+    )
+    sequential_offload: bool = Field(
+        False, description="Carrega as camadas uma de cada vez (ainda sem efeito)."
+    )
+    cache_limit_mb: int | None = Field(
+        None, ge=1, description="Limite do cache da conversa, em MB (ainda sem efeito)."
+    )
     skip_components: list[Literal["attention", "moe", "state_space", "hypernet", "growing", "rag"]] = Field(
-        default_factory=list, description="Partes que não devem ser carregadas."
+        default_factory=list, description="Partes que não devem ser carregadas (ainda sem efeito)."
     )
 
     @field_validator("device")
