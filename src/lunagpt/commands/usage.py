@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lunagpt.commands import texts
+from lunagpt.commands import help_texts
 
 _MAX_WIDTH = 100
 _LEAST_COLUMN = 24
@@ -36,7 +36,7 @@ class LunaCommand(TyperCommand):
     """A command whose help page is in Portuguese."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "options_metavar": texts.OPTIONS_METAVAR})
+        super().__init__(*args, **{**kwargs, "options_metavar": help_texts.OPTIONS_METAVAR})
 
     def get_help(self, ctx: Any) -> str:
         return help_page(self, ctx)
@@ -46,7 +46,10 @@ class LunaGroup(TyperGroup):
     """A group of commands whose help page and errors are in Portuguese."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs |= {"options_metavar": texts.OPTIONS_METAVAR, "subcommand_metavar": texts.COMMAND_METAVAR}
+        kwargs |= {
+            "options_metavar": help_texts.OPTIONS_METAVAR,
+            "subcommand_metavar": help_texts.COMMAND_METAVAR,
+        }
         super().__init__(**kwargs)
 
     def get_help(self, ctx: Any) -> str:
@@ -55,14 +58,14 @@ class LunaGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.commands:
             hint = did_you_mean(args[0], list(self.commands))
-            raise UsageProblem(texts.NO_SUCH_COMMAND.format(command=args[0]) + hint, ctx)
+            raise UsageProblem(help_texts.NO_SUCH_COMMAND.format(command=args[0]) + hint, ctx)
         return super().resolve_command(ctx, args)
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """ " Você quis dizer …?" with the nearest of the known words, or ""."""
     nearest = difflib.get_close_matches(word.lower(), known, n=1)
-    return " " + texts.DID_YOU_MEAN.format(guess=nearest[0]) if nearest else ""
+    return " " + help_texts.DID_YOU_MEAN.format(guess=nearest[0]) if nearest else ""
 
 
 def explain(error: typer.TyperException) -> str:
@@ -75,28 +78,30 @@ def explain(error: typer.TyperException) -> str:
         known = (
             [] if context is None else [name for p in context.command.get_params(context) for name in p.opts]
         )
-        return texts.NO_SUCH_OPTION.format(option=option) + did_you_mean(option, known)
+        return help_texts.NO_SUCH_OPTION.format(option=option) + did_you_mean(option, known)
     if kind == "BadOptionUsage":
         takes_none = "does not take" in message
-        return (texts.OPTION_TAKES_NO_VALUE if takes_none else texts.OPTION_NEEDS_VALUE).format(option=option)
+        return (help_texts.OPTION_TAKES_NO_VALUE if takes_none else help_texts.OPTION_NEEDS_VALUE).format(
+            option=option
+        )
     if kind == "MissingParameter":
-        return texts.MISSING_PARAMETER.format(name=_name(getattr(error, "param", None)))
+        return help_texts.MISSING_PARAMETER.format(name=_name(getattr(error, "param", None)))
     if kind == "BadParameter":
-        return texts.BAD_VALUE.format(name=_name(getattr(error, "param", None)), reason=message)
+        return help_texts.BAD_VALUE.format(name=_name(getattr(error, "param", None)), reason=message)
     if message == "Missing command.":
-        return texts.MISSING_COMMAND
+        return help_texts.MISSING_COMMAND
     if extra := re.fullmatch(r"Got unexpected extra argument\(s\) \((.*)\)", message, re.DOTALL):
-        return texts.EXTRA_ARGUMENTS.format(arguments=extra[1])
+        return help_texts.EXTRA_ARGUMENTS.format(arguments=extra[1])
     return message
 
 
 def help_page(command: Any, ctx: Any) -> str:
     """The help page of a command or group."""
     width = min(_MAX_WIDTH, max(50, shutil.get_terminal_size().columns))
-    blocks = [f"{texts.USAGE_HEADING}: {ctx.command_path} {' '.join(_usage_pieces(command))}"]
+    blocks = [f"{help_texts.USAGE_HEADING}: {ctx.command_path} {' '.join(_usage_pieces(command))}"]
     blocks += [_wrapped(paragraph, width, "  ") for paragraph in command.help.split("\n\n")]
     arguments = [
-        (_name(p), f"{p.help or ''} {texts.REQUIRED if p.required else ''}".strip())
+        (_name(p), f"{p.help or ''} {help_texts.REQUIRED if p.required else ''}".strip())
         for p in command.params
         if p.param_type_name == "argument"
     ]
@@ -108,11 +113,11 @@ def help_page(command: Any, ctx: Any) -> str:
         for p in command.params
         if p.param_type_name == "option"
     ]
-    options.append(("--help", texts.HELP_OPTION))
+    options.append(("--help", help_texts.HELP_OPTION))
     for heading, rows in (
-        (texts.ARGUMENTS_HEADING, arguments),
-        (texts.COMMANDS_HEADING, commands),
-        (texts.OPTIONS_HEADING, options),
+        (help_texts.ARGUMENTS_HEADING, arguments),
+        (help_texts.COMMANDS_HEADING, commands),
+        (help_texts.OPTIONS_HEADING, options),
     ):
         if rows:
             blocks.append(f"{heading}:\n" + "\n".join(_row(name, text, width) for name, text in rows))
@@ -120,13 +125,13 @@ def help_page(command: Any, ctx: Any) -> str:
 
 
 def _usage_pieces(command: Any) -> list[str]:
-    pieces = [texts.OPTIONS_METAVAR]
+    pieces = [help_texts.OPTIONS_METAVAR]
     for param in command.params:
         if param.param_type_name == "argument":
             piece = _name(param) if param.required else f"[{_name(param)}]"
             pieces.append(piece + ("..." if param.nargs != 1 else ""))
     if isinstance(command, LunaGroup):
-        pieces.append(texts.COMMAND_METAVAR)
+        pieces.append(help_texts.COMMAND_METAVAR)
     return pieces
 
 

@@ -9,18 +9,19 @@ from typing import Annotated
 
 import typer
 
-from lunagpt.commands import options, texts
+from lunagpt.commands import help_texts, options
+from lunagpt.commands.groups import documents
 from lunagpt.commands.usage import LunaCommand
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-@app.command(cls=LunaCommand, help=texts.INDEX_HELP)
+@app.command(cls=LunaCommand, help=help_texts.INDEX_HELP)
 def index_documents(
-    folder: Annotated[Path, typer.Option("--dir", metavar="PASTA", help=texts.DOCUMENTS)],
-    output: options.BaseOutputOption = options.DEFAULT_BASE_FOLDER,
-    file_types: options.FileTypesOption = None,
-    no_vectors: options.NoVectorsOption = False,
+    folder: Annotated[Path, typer.Option("--dir", metavar="PASTA", help=help_texts.DOCUMENTS)],
+    output: documents.BaseOutputOption = documents.DEFAULT_BASE_FOLDER,
+    file_types: documents.FileTypesOption = None,
+    no_vectors: documents.NoVectorsOption = False,
     config: options.ConfigOption = None,
 ) -> int:
     from lunagpt.commands.index import run_index
