@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -101,6 +102,22 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         _sync_folder(target.parent)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Finds out before long work whether its result can be written to the file `path` afterwards.
+
+    Missing parent folders are created; a file that is there stays as it is.
+
+    Raises:
+        OSError: it cannot: there is a folder of that name, or the folder takes no new files.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target.parent):
+        pass
 
 
 def sha256_file(path: str | os.PathLike[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -225,6 +226,13 @@ def test_an_unexpected_error_is_written_down(luna: Luna, tmp_path: Path) -> None
     assert logs[0].read_text(encoding="utf-8").count("=== ") == 2
 
 
+def test_what_the_system_refuses_is_said_in_portuguese(luna: Luna) -> None:
+    luna.engine = ScriptedEngine.saying(PermissionError(errno.EACCES, "Permission denied", "/x/y"))
+    assert luna("chat", "oi")[2].startswith('Erro: Não consegui usar "/x/y": falta permissão. Confira ')
+    luna.engine = ScriptedEngine.saying(RuntimeError("I/O error: No space left on device (os error 28)"))
+    assert "não há mais espaço em disco" in luna("chat", "oi")[2]
+
+
 @pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="pastas sem permissão são de POSIX")
 def test_an_unexpected_error_without_a_place_for_the_log(
     luna: Luna, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -291,6 +299,9 @@ ENGLISH = re.compile(
         ["info", "--help"],
         ["index", "--help"],
         ["ask", "--help"],
+        ["evaluate", "--help"],
+        ["compare", "--help"],
+        ["inspect", "--help"],
     ],
 )
 def test_help_is_portuguese_and_fits_the_screen(
@@ -373,11 +384,48 @@ def test_a_file_without_questions_is_an_error(luna: Luna, tmp_path: Path, conten
     assert luna.settings == [], "the model is not loaded for nothing"
 
 
-def test_an_output_that_cannot_be_written_is_an_error(luna: Luna, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252", "utf-8-sig"])
+def test_questions_are_read_in_the_encodings_of_windows(luna: Luna, tmp_path: Path, encoding: str) -> None:
+    questions = tmp_path / "minhas perguntas, à mão.txt"
+    questions.write_bytes("Você já almoçou?\r\nSão 3 irmãos?\r\n".encode(encoding))
+    code, out, _ = luna("--input", str(questions))
+    assert code == 0
+    assert re.findall("Pergunta: (.*)", out) == ["Você já almoçou?", "São 3 irmãos?"]
+
+
+def test_a_picture_is_no_file_of_questions(luna: Luna, tmp_path: Path) -> None:
+    (tmp_path / "p.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(64))
+    code, out, err = luna("--input", str(tmp_path / "p.txt"))
+    assert (code, out) == (1, "")
+    assert "não é texto (parece uma imagem)" in err
+
+
+@pytest.mark.parametrize(
+    ("output", "problem"), [("p.txt/r.txt", "já existe|como se fosse uma pasta"), ("pasta", "é uma pasta")]
+)
+def test_an_output_that_cannot_be_written_is_refused_at_once(
+    luna: Luna, tmp_path: Path, output: str, problem: str
+) -> None:
     (tmp_path / "p.txt").write_text("a\n", encoding="utf-8")
-    code, _, err = luna("--input", str(tmp_path / "p.txt"), "--output", str(tmp_path / "p.txt" / "r.txt"))
+    (tmp_path / "pasta").mkdir()
+    code, out, err = luna("--input", str(tmp_path / "p.txt"), "--output", str(tmp_path / output))
+    assert (code, out) == (1, "")
+    assert re.search(f"Não consegui gravar .*: ({problem})", err)
+    assert luna.engine.prompts == []
+
+
+def test_answers_are_printed_if_the_file_cannot_be_written_in_the_end(
+    luna: Luna, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("lunagpt.commands.files.atomic_write_text", full)
+    (tmp_path / "p.txt").write_text("a\nb\n", encoding="utf-8")
+    code, out, err = luna("--input", str(tmp_path / "p.txt"), "--output", str(tmp_path / "r.txt"))
     assert code == 1
-    assert "Não consegui gravar" in err
+    assert out.count("Resposta: ") == 2
+    assert err.endswith("não há mais espaço em disco.\n")
 
 
 # -- parts ---------------------------------------------------------------------------------------------------

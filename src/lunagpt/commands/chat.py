@@ -32,12 +32,13 @@ def run_chat(
     from lunagpt.chat.abilities import decides_to_think
     from lunagpt.commands import vectors
     from lunagpt.commands.console import PlainConsole, open_console
-    from lunagpt.commands.files import answer_file, read_questions
+    from lunagpt.commands.files import answer_file, check_output, read_questions
     from lunagpt.commands.repl import answer, converse
 
     failures.show_log(verbose=settings.verbose)
     if questions_file is not None:
         questions = read_questions(questions_file)
+        check_output(answers_file)
         return answer_file(open_chat(settings), questions, answers_file)
     chat = open_chat(settings)
     if question is not None:

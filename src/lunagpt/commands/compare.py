@@ -14,7 +14,7 @@ from lunagpt.commands import texts
 from lunagpt.commands.opening import set_threads
 from lunagpt.commands.tokenizer import ProgressLine
 from lunagpt.commands.usage import UsageProblem
-from lunagpt.errors import DataError, MissingDependencyError, missing_extra
+from lunagpt.errors import DataError, MissingDependencyError, missing_extra, reason_of
 from lunagpt.evaluation.evaluation_data import default_data
 from lunagpt.evaluation.findings import hollow_wins, summary
 from lunagpt.evaluation.results import load_evaluation, save_evaluation
@@ -137,5 +137,5 @@ def _write(comparator: ModelComparator, comparison: Comparison, folder: Path) ->
             except MissingDependencyError as error:  # the page has charts of its own
                 print(texts.COMPARE_NO_PICTURES.format(reason=error))
     except OSError as error:
-        raise DataError(texts.FILE_UNWRITABLE.format(path=folder, reason=error.strerror)) from error
+        raise DataError(texts.FILE_UNWRITABLE.format(path=folder, reason=reason_of(error))) from error
     return page

@@ -12,7 +12,7 @@ from pathlib import Path
 import lunagpt
 from lunagpt.commands import texts
 from lunagpt.commands.places import log_folder, private_file
-from lunagpt.errors import LunaError
+from lunagpt.errors import LunaError, system_reason
 
 
 def complain(message: str) -> None:
@@ -21,9 +21,14 @@ def complain(message: str) -> None:
 
 
 def report(error: Exception, *, verbose: bool) -> None:
-    """Tells the user about an error: its own words if it is a `LunaError`, else where the details are."""
+    """Tells the user about an error: its own words if it is a `LunaError`, the reason if the system refused
+    something (no space, no permission), else where the details are."""
     if isinstance(error, LunaError):
         complain(str(error))
+    elif (reason := system_reason(error)) is not None:
+        file = getattr(error, "filename", None)
+        text = texts.SYSTEM_REFUSED if file is None else texts.SYSTEM_REFUSED_FILE
+        complain(text.format(path=file, reason=reason))
     else:
         path = _write_down(error)
         text = texts.UNEXPECTED_NO_LOG if path is None else texts.UNEXPECTED

@@ -8,31 +8,57 @@ from pathlib import Path
 from lunagpt.chat import LunaChat
 from lunagpt.commands import failures, texts
 from lunagpt.commands.sources import footnotes
-from lunagpt.errors import DataError, LunaError
-from lunagpt.files import atomic_write_text
+from lunagpt.data.loaders.encoding import decode
+from lunagpt.data.loaders.problems import FileProblem
+from lunagpt.errors import DataError, LunaError, reason_of
+from lunagpt.files import atomic_write_text, check_writable
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, whatever its encoding: UTF-8, UTF-16 or one of those of Windows.
+
+    Raises:
+        DataError: the file cannot be read, or is not text.
+    """
+    try:
+        return decode(path.read_bytes()).text
+    except OSError as error:
+        raise DataError(texts.FILE_UNREADABLE.format(path=path, reason=reason_of(error))) from error
+    except FileProblem as problem:
+        raise DataError(texts.FILE_NO_TEXT.format(path=path, problem=problem)) from problem
 
 
 def read_questions(path: Path) -> list[str]:
-    """The lines of a text file that are not blank; bytes that are not UTF-8 become U+FFFD.
+    """The lines of a text file that are not blank.
 
     Raises:
         DataError: the file cannot be read or has no questions.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise DataError(texts.FILE_UNREADABLE.format(path=path, reason=error.strerror)) from error
+    text = read_text(path)
     questions = [line.strip() for line in text.splitlines() if line.strip()]
     if not questions:
         raise DataError(texts.FILE_EMPTY.format(path=path))
     return questions
 
 
+def check_output(output: Path | None) -> None:
+    """Refuses a file for the answers that cannot be written, before there are any.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    if output is not None:
+        try:
+            check_writable(output)
+        except OSError as error:
+            raise DataError(texts.FILE_UNWRITABLE.format(path=output, reason=reason_of(error))) from error
+
+
 def answer_file(chat: LunaChat, questions: list[str], output: Path | None) -> int:
     """Answers every question in a conversation of its own.
 
-    With `output`, the file is written in one step at the end, or at Ctrl-C with the answers given so far;
-    without, each answer is printed when it is there.
+    With `output`, the file is written in one step at the end, or at Ctrl-C with the answers given so far; if
+    that fails they go to the screen, as each does at once without `output`.
 
     Returns:
         0, or 1 if a question could not be answered.
@@ -79,4 +105,5 @@ def _write(output: Path, blocks: list[str]) -> None:
     try:
         atomic_write_text(output, "\n".join(blocks))
     except OSError as error:
-        raise DataError(texts.FILE_UNWRITABLE.format(path=output, reason=error.strerror)) from error
+        print("\n".join(blocks), flush=True)  # the work of minutes is not thrown away
+        raise DataError(texts.FILE_UNWRITABLE.format(path=output, reason=reason_of(error))) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lunagpt.commands import texts
+from lunagpt.commands.files import read_text
 from lunagpt.commands.numbers import decimal
 from lunagpt.commands.opening import load_model, model_folder
 from lunagpt.commands.usage import UsageProblem
@@ -73,10 +74,7 @@ def _text(text: str | None, file: Path | None) -> tuple[str, str]:
     if text is not None:
         return text, texts.INSPECT_FROM_TEXT
     if file is not None:
-        try:
-            return file.read_bytes().decode("utf-8-sig", "replace"), str(file)
-        except OSError as error:
-            raise DataError(texts.FILE_UNREADABLE.format(path=file, reason=error.strerror)) from error
+        return read_text(file), str(file)
     from lunagpt.rag.encyclopedia import built_in
 
     return "\n\n".join(built_in().texts(_ARTICLES)), texts.INSPECT_FROM_ENCYCLOPEDIA

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from lunagpt.errors import ConfigError
+from lunagpt.errors import ConfigError, reason_of
 
 # A configuration is written by hand; whatever is larger is another file given by mistake.
 MAX_FILE_BYTES = 1 << 20
@@ -41,9 +41,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f'O arquivo de configuração "{file}" não existe. Confira o caminho.') from None
     except OSError as error:
-        raise ConfigError(
-            f'Não consegui ler "{file}": {error.strerror or error}. Confira as permissões.'
-        ) from error
+        raise ConfigError(f'Não consegui ler "{file}": {reason_of(error)}. Confira as permissões.') from error
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError(
             f'"{file}" passa de {MAX_FILE_BYTES // 1024} KiB, grande demais para uma configuração. '

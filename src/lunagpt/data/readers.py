@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lunagpt.errors import DataError, missing_extra
+from lunagpt.errors import DataError, missing_extra, reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def read_rows(path: str | os.PathLike[str], report: ReadReport) -> Iterator[tupl
                 report.add_broken(place, row)
     except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
         raise DataError(
-            f'Não consegui ler "{path}": {error}. Confira se o arquivo está inteiro e em UTF-8.'
+            f'Não consegui ler "{path}": {reason_of(error)}. Confira se o arquivo está inteiro e em UTF-8.'
         ) from error
 
 
@@ -176,7 +176,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
             try:
                 row = json.loads(raw.decode("utf-8-sig"))
             except json.JSONDecodeError as error:
-                yield line, f"JSON inválido na coluna {error.colno} ({error.msg})"
+                yield line, f"JSON inválido na coluna {error.colno}"
             except UnicodeDecodeError:
                 yield line, "o texto não está em UTF-8"
             else:

@@ -19,7 +19,7 @@ import yaml
 
 from lunagpt.data.loaders.encoding import decode
 from lunagpt.data.loaders.problems import FileProblem
-from lunagpt.errors import DataError
+from lunagpt.errors import DataError, reason_of
 
 #: Format by file suffix.
 FORMATS = {
@@ -75,7 +75,9 @@ def read_rows(path: str | os.PathLike[str], file_format: str) -> Iterator[ReadRo
     except FileProblem as problem:
         raise DataError(f'O arquivo "{path.name}" {problem}.') from problem
     except (OSError, UnicodeError, csv.Error) as error:
-        raise DataError(f'Não consegui ler "{path}": {error}. Confira se o arquivo está inteiro.') from error
+        raise DataError(
+            f'Não consegui ler "{path}": {reason_of(error)}. Confira se o arquivo está inteiro.'
+        ) from error
 
 
 def encoding_of(path: Path) -> str:
@@ -132,7 +134,7 @@ def _jsonl(path: Path) -> Iterator[ReadRow]:
             try:
                 row = json.loads(line)
             except (json.JSONDecodeError, RecursionError) as error:
-                yield number, f"JSON inválido ({error})"
+                yield number, reason_of(error)
             else:
                 yield number, row if isinstance(row, dict) else _NO_OBJECT
 
@@ -160,7 +162,7 @@ def _yaml(path: Path) -> Iterator[ReadRow]:
             )
         value = yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
-        raise DataError(f'"{path.name}" não é um YAML válido: {error}. Corrija o arquivo.') from error
+        raise DataError(f'"{path.name}" não serve: {reason_of(error)}. Corrija o arquivo.') from error
     yield from _rows_of(value)
 
 

@@ -28,7 +28,7 @@ from lunagpt.data.examples import DialogueExample, Example
 from lunagpt.data.readers import ReadReport
 from lunagpt.data.sources import SourceSpec, read_examples, source_files
 from lunagpt.data.traits import TRAITS
-from lunagpt.errors import DataError
+from lunagpt.errors import DataError, reason_of
 from lunagpt.files import atomic_directory, sha256_file
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def tokenize_source(
             _build(spec, tokenizer, root, folder, key)
         except OSError as error:
             raise DataError(
-                f'Não consegui gravar os tokens de "{spec.label}" em "{folder}": {error}. '
+                f'Não consegui gravar os tokens de "{spec.label}" em "{folder}": {reason_of(error)}. '
                 "Libere espaço ou indique outra pasta em cache_dir."
             ) from error
     return _open(spec, folder, key)
@@ -260,7 +260,7 @@ def _open(spec: SourceSpec, folder: Path, key: str) -> TokenizedSource:
         )
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
-            f'O cache de dados "{folder}" está danificado ({error}). '
+            f'O cache de dados "{folder}" está danificado ({reason_of(error)}). '
             "Apague essa pasta e rode de novo: ela é refeita."
         ) from error
 

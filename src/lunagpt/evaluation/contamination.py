@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from lunagpt.data.readers import SUPPORTED, ReadReport, read_rows, resolve_paths
-from lunagpt.errors import DataError, LunaError
+from lunagpt.errors import DataError, LunaError, reason_of
 from lunagpt.evaluation.word_runs import RunIndex, texts_of
 from lunagpt.files import atomic_write_text
 
@@ -301,7 +301,7 @@ def load_report(path: str | Path) -> ContaminationReport:
         return ContaminationReport(int(raw["ngram"]), training, tasks, float(raw["seconds"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f'"{path}" não é um relatório de contaminação que eu saiba ler ({error}). '
+            f'"{path}" não é um relatório de contaminação que eu saiba ler ({reason_of(error)}). '
             "Gere-o de novo com: python -m lunagpt.evaluation.contamination TREINO --eval PASTA -o ARQUIVO"
         ) from error
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import lunagpt
-from lunagpt.errors import EvaluationError
+from lunagpt.errors import EvaluationError, reason_of
 from lunagpt.evaluation.statistics import (
     Statistic,
     bootstrap_interval,
@@ -231,7 +231,7 @@ def load_evaluation(path: str | Path) -> Evaluation:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EvaluationError(
-            f'"{path}" não é um arquivo de resultados que esta versão saiba ler ({error}). '
+            f'"{path}" não é um arquivo de resultados que esta versão saiba ler ({reason_of(error)}). '
             "Gere-o de novo com: luna evaluate MODELO --data PASTA --json ARQUIVO"
         ) from error
 

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lunagpt.config import LunaConfig, ModelConfig
-from lunagpt.errors import ModelFolderError, missing_extra
+from lunagpt.errors import MissingDependencyError, ModelFolderError, reason_of
 from lunagpt.files import atomic_directory, atomic_write_text, sha256_file
 from lunagpt.models.parameters import unique_state
 
@@ -167,8 +167,8 @@ def verify_folder(folder: str | Path) -> dict[str, Any]:
         raise ModelFolderError(_foreign(folder)) from None
     except (OSError, ValueError) as error:
         raise ModelFolderError(
-            f'Não consegui ler "{folder / MANIFEST}" ({error}). O arquivo está estragado: copie a pasta de '
-            "novo da origem."
+            f'Não consegui ler "{folder / MANIFEST}" ({reason_of(error)}). O arquivo está estragado: '
+            "copie a pasta de novo da origem."
         ) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ModelFolderError(
@@ -199,7 +199,10 @@ def log_to_wandb(folder: Path, run_name: str | None) -> None:
     try:
         import wandb
     except ImportError:
-        raise missing_extra("wandb", "all", "guardar o modelo no Weights & Biases") from None
+        raise MissingDependencyError(
+            'O pacote "wandb" é necessário para guardar o modelo no Weights & Biases, mas não está '
+            "instalado. Instale com: pip install wandb"
+        ) from None
     run = wandb.run or wandb.init(project="lunagpt", name=run_name)
     artifact = wandb.Artifact(folder.name, type="model")
     artifact.add_dir(str(folder))
@@ -226,7 +229,7 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelFolderError(
-            f'Não consegui ler os pesos em "{path}" ({error}). Copie a pasta de novo da origem.'
+            f'Não consegui ler os pesos em "{path}" ({reason_of(error)}). Copie a pasta de novo da origem.'
         ) from None
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lunagpt.errors import DataError
+from lunagpt.errors import DataError, reason_of
 from lunagpt.files import atomic_write_bytes
 from lunagpt.rag.lexical import fold, tokens
 
@@ -77,7 +77,9 @@ def read_rows(source: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
                 yield {key: row[key] for key in ("id", "title", "aliases", "area", "text", "qa", "see")}
             except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f'A linha {number} de "{path.name}" não é um verbete: {error}.') from error
+                raise DataError(
+                    f'A linha {number} de "{path.name}" não é um verbete: {reason_of(error)}.'
+                ) from error
 
 
 def join_articles(

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from lunagpt.data.documents import Document
+from lunagpt.errors import reason_of
 from lunagpt.files import sha256_file
 from lunagpt.rag.schema import Database
 from lunagpt.rag.writing import Chunking, DocumentWriter, PreparedDocument, storable
@@ -195,7 +196,7 @@ class FolderSync:
         try:
             sha256 = bytes.fromhex(sha256_file(file.path))
         except OSError as error:
-            self._fail(file, f"não pôde ser lido ({error.strerror or error})", known)
+            self._fail(file, f"não pôde ser lido ({reason_of(error)})", known)
             return None
         if known and known.sha256 == sha256:
             self._touch(known, file)

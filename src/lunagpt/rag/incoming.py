@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lunagpt.data.documents import Document
-from lunagpt.errors import DataError
+from lunagpt.errors import DataError, reason_of
 from lunagpt.rag.passages import text_hash
 
 
@@ -62,14 +62,14 @@ def jsonl_documents(path: Path, problems: list[str]) -> Iterator[Document]:
                 except (ValueError, RecursionError) as error:
                     problems.append(f"{path.name}, linha {number}: {error}")
     except OSError as error:
-        raise DataError(f'Não consegui ler "{path}": {error.strerror or error}.') from error
+        raise DataError(f'Não consegui ler "{path}": {reason_of(error)}.') from error
 
 
 def _row(line: str) -> Any:
     try:
         return json.loads(line)
     except ValueError as error:
-        raise DataError(f"não é JSON ({error}).") from error
+        raise DataError(f"{reason_of(error)}.") from error
 
 
 def _id_from_words(value: Any) -> str:

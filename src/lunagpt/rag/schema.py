@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from lunagpt.errors import StoreError
+from lunagpt.errors import StoreError, reason_of
 
 DATABASE_NAME = "luna.db"
 INDEX_FOLDER = "indexes"
@@ -129,8 +129,8 @@ class Database:
         except sqlite3.DatabaseError as error:
             self.close()
             raise StoreError(
-                f'Não consegui abrir a base "{self.path}": {error}. Se o arquivo estiver danificado, apague '
-                "a pasta da base e indexe os documentos de novo."
+                f'Não consegui abrir a base "{self.path}": {reason_of(error)}. Se o arquivo estiver '
+                "danificado, apague a pasta da base e indexe os documentos de novo."
             ) from error
         except StoreError:
             self.close()
@@ -189,8 +189,8 @@ class Database:
                     raise
             except sqlite3.OperationalError as error:
                 raise StoreError(
-                    f'Não consegui gravar na base "{self.path}": {error}. Verifique o espaço em disco e se '
-                    "outro programa está usando a base."
+                    f'Não consegui gravar na base "{self.path}": {reason_of(error)}. Verifique o espaço em '
+                    "disco e se outro programa está usando a base."
                 ) from error
 
     @contextmanager

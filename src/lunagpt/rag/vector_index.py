@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lunagpt.errors import LunaError
+from lunagpt.errors import LunaError, reason_of
 from lunagpt.files import atomic_directory, atomic_write_text
 from lunagpt.rag.exact_search import BLOCK, Matrix, Metric, Rows, search_exact, squared_lengths
 from lunagpt.rag.faiss_search import FaissSearch
@@ -223,7 +223,7 @@ class VectorIndex:
             ) from error
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, AttributeError) as error:
             raise VectorIndexError(
-                f'O índice de vetores em "{path}" está danificado ({error}). '
+                f'O índice de vetores em "{path}" está danificado ({reason_of(error)}). '
                 "Construa-o de novo com rebuild_index(): ele é feito só dos vetores guardados na base."
             ) from error
         return cls(info, ids, vectors, norms, search)

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
-from lunagpt.errors import TokenizerError
+from lunagpt.errors import TokenizerError, reason_of
 from lunagpt.files import atomic_write_text
 from lunagpt.tokenizer.learning import byte_alphabet
 from lunagpt.tokenizer.pretokenization import LLAMA_CPP_PRE, build_normalizer, build_pre_tokenizer
@@ -125,7 +125,7 @@ def load_file(path: Path) -> Tokenizer:
         tokenizer = Tokenizer.from_str(text)
     except Exception as error:  # the library raises plain Exception for every defect of the file
         raise TokenizerError(
-            f'O arquivo "{path}" não é um tokenizer.json válido ({error}). {_RETRAIN}'
+            f'O arquivo "{path}" não é um tokenizer.json válido ({reason_of(error)}). {_RETRAIN}'
         ) from error
     if kind != "BPE":
         raise TokenizerError(
@@ -153,7 +153,7 @@ def load_pair(vocab_path: Path, merges_path: Path) -> Tokenizer:
         raise
     except Exception as error:  # the library raises plain Exception for every defect of the files
         raise TokenizerError(
-            f'Não consegui ler "{vocab_path}" com "{merges_path}" ({error}). {_RETRAIN}'
+            f'Não consegui ler "{vocab_path}" com "{merges_path}" ({reason_of(error)}). {_RETRAIN}'
         ) from error
 
 
@@ -257,5 +257,5 @@ def _read(path: Path) -> str:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise TokenizerError(
-            f'Não consegui ler o arquivo de tokenizador "{path}": {error}. {_RETRAIN}'
+            f'Não consegui ler o arquivo de tokenizador "{path}": {reason_of(error)}. {_RETRAIN}'
         ) from error

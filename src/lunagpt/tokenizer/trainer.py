@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from lunagpt.errors import DataError, TokenizerError
+from lunagpt.errors import DataError, TokenizerError, reason_of
 from lunagpt.files import atomic_write_text
 from lunagpt.tokenizer import storage
 from lunagpt.tokenizer.corpus import Document, PassageFilter, find_files, read_documents, read_text
@@ -53,7 +53,9 @@ class Recipe:
             shares = {str(group): float(share) for group, share in data.get("shares", {}).items()}
             recipe = cls(shares, float(data.get("morpheme_share", cls.morpheme_share)))
         except (OSError, ValueError, AttributeError, TypeError) as error:
-            raise DataError(f'Não consegui ler a receita "{path}": {error}.') from error
+            raise DataError(
+                f'Não consegui ler a receita "{path}": {reason_of(error)}. Confira o arquivo.'
+            ) from error
         if not 0 <= recipe.morpheme_share <= 1 or any(share < 0 for share in shares.values()):
             raise DataError(f'A receita "{path}" tem uma fração fora de 0 a 1.')
         return recipe

@@ -24,7 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from lunagpt.errors import LunaError
+from lunagpt.errors import LunaError, reason_of
 from lunagpt.files import atomic_directory, sha256_file
 from lunagpt.models.growth import regrow
 from lunagpt.models.luna_model import LunaModel
@@ -85,7 +85,7 @@ def read_state(path: Path) -> dict[str, Any]:
                 )
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"O ponto de retomada “{path}” está incompleto ou danificado: {error}."
+            f"O ponto de retomada “{path}” está incompleto ou danificado: {reason_of(error)}."
         ) from error
     return state
 

@@ -12,6 +12,7 @@ from lunagpt.data.loaders.formats import reader_of
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem, megabytes
 from lunagpt.data.loaders.reading import Reading
+from lunagpt.errors import reason_of
 
 
 def parse_file(
@@ -82,4 +83,4 @@ def _open_problem(error: OSError) -> FileProblem:
         return FileProblem(problems.FORBIDDEN)
     if isinstance(error, IsADirectoryError) or error.errno in (errno.ENXIO, errno.ELOOP):
         return FileProblem(problems.NOT_REGULAR)
-    return FileProblem(problems.UNREADABLE.format(reason=error.strerror or type(error).__name__))
+    return FileProblem(problems.UNREADABLE.format(reason=reason_of(error)))

@@ -20,7 +20,7 @@ from lunagpt.data.documents import Document
 from lunagpt.data.loaders import problems
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem
-from lunagpt.errors import DataError, LunaError
+from lunagpt.errors import DataError, LunaError, reason_of
 
 # A child that has served this many files is replaced: what libraries leak does not add up.
 _FILES_PER_CHILD = 2_000
@@ -180,7 +180,7 @@ def _start(limits: Limits) -> subprocess.Popen[bytes]:
             )
         except OSError as error:
             raise SandboxError(
-                f"Não consegui iniciar o processo que lê os documentos: {error}. "
+                f"Não consegui iniciar o processo que lê os documentos: {reason_of(error)}. "
                 "Confira se o Python está instalado por inteiro e se há memória livre."
             ) from error
         late = threading.Event()

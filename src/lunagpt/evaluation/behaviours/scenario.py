@@ -32,7 +32,7 @@ from typing import Any
 import yaml
 
 from lunagpt.data.grounding_format import format_evidence
-from lunagpt.errors import DataError
+from lunagpt.errors import DataError, reason_of
 from lunagpt.evaluation.behaviours.arguments import ArgumentError
 from lunagpt.evaluation.behaviours.checks import Check, parse_checks
 
@@ -101,7 +101,7 @@ def load_skills(paths: Sequence[str | Path]) -> tuple[Skill, ...]:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(
-                f'Não consegui ler "{path}": {error}. Confira o caminho e se está em UTF-8.'
+                f'Não consegui ler "{path}": {reason_of(error)}. Confira o caminho e se está em UTF-8.'
             ) from error
         skills.append(_parse(text, path.name))
     return _distinct(skills)
@@ -111,7 +111,7 @@ def _parse(text: str, name: str) -> Skill:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise DataError(f'"{name}" não é um YAML válido: {error}. Corrija o arquivo.') from error
+        raise DataError(f'"{name}" não serve: {reason_of(error)}. Corrija o arquivo.') from error
     _expect(
         isinstance(raw, dict) and set(raw) == _FILE_KEYS, name, f"o arquivo precisa de {sorted(_FILE_KEYS)}"
     )
