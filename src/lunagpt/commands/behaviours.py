@@ -17,6 +17,7 @@ from lunagpt.evaluation.behaviours import run_behaviours
 from lunagpt.evaluation.behaviours.judge import Judgement, OpenAIServer, judge_report
 from lunagpt.evaluation.behaviours.report import BehaviourReport
 from lunagpt.files import atomic_write_text
+from lunagpt.model_folders import fingerprint, shipped_models
 
 #: Where the judge's key is looked for; it is no option, so that it does not stay in the shell's history.
 KEYS = ("LUNA_JUDGE_API_KEY", "OPENAI_API_KEY")
@@ -57,11 +58,11 @@ def evaluate_behaviours(
             print()
         print(report.to_text(), end="")
         path = None if output is None else output_file(output, name, many=len(models) > 1)
-        _save(report, None, path)
+        _save(report, name, None, path)
         if judge is not None:
             judgement = _judged(report, judge, seed)
             print(judgement_text(judgement, judge.model))
-            _save(report, judgement, path)
+            _save(report, name, judgement, path)
         if path is not None:
             print(texts.EVALUATE_SAVED.format(path=path))
     return 0
@@ -123,7 +124,10 @@ def _judged(report: BehaviourReport, judge: OpenAIServer, seed: int) -> Judgemen
         progress.finish()
 
 
-def _save(report: BehaviourReport, judgement: Judgement | None, path: Path | None) -> None:
+def _save(report: BehaviourReport, model: str, judgement: Judgement | None, path: Path | None) -> None:
+    """Writes the report, with the weights it is of: `lunagpt.model_folders.default_model` wants to know."""
     if path is not None:
-        content = report.to_dict() | ({} if judgement is None else {"judge": asdict(judgement)})
+        weights = fingerprint(shipped_models().get(model, Path(model)))
+        content = report.to_dict() | ({} if weights is None else {"weights": weights})
+        content |= {} if judgement is None else {"judge": asdict(judgement)}
         atomic_write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

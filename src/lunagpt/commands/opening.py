@@ -7,21 +7,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.commands import texts
 from lunagpt.config import LunaConfig
-from lunagpt.errors import ModelFolderError
 from lunagpt.generation import SamplingParams
+from lunagpt.model_folders import EMBEDDED, default_model, find_model
 from lunagpt.utils.hardware import physical_cores
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
     from lunagpt.models import LunaModel
 
-SHIPPED_MODEL = "luna-nano"
+SHIPPED_MODEL = EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +63,17 @@ class ChatSettings:
 
 
 def shipped_model() -> Path:
-    """The folder of the model inside the package.
+    """The folder of the model that answers when nobody says which; see `default_model`.
 
     Raises:
         ModelFolderError: this installation has none.
     """
-    folder = Path(str(resources.files("lunagpt") / "assets" / SHIPPED_MODEL))
-    if not folder.is_dir():
-        raise ModelFolderError(texts.NO_SHIPPED_MODEL)
-    return folder
+    return default_model()
 
 
 def model_folder(chosen: Path | None, config: LunaConfig | None = None) -> Path:
-    """The folder of the model: the chosen one, else that of the configuration, else the shipped one.
+    """The folder of the model: the chosen one (a path, or the name of a shipped one), else that of the
+    configuration, else the shipped one.
 
     Raises:
         ModelFolderError: it does not exist.
@@ -84,14 +81,7 @@ def model_folder(chosen: Path | None, config: LunaConfig | None = None) -> Path:
     path = chosen
     if path is None and config is not None and config.model.base_path:
         path = Path(config.model.base_path)
-    if path is None:
-        return shipped_model()
-    path = path.expanduser()
-    if not path.is_dir():
-        if str(path) == SHIPPED_MODEL:
-            return shipped_model()
-        raise ModelFolderError(texts.NO_SUCH_FOLDER.format(path=path))
-    return path
+    return shipped_model() if path is None else find_model(path)
 
 
 def open_chat(settings: ChatSettings) -> LunaChat:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from lunagpt.errors import EvaluationError, missing_extra
+from lunagpt.model_folders import shipped_models
 
 if TYPE_CHECKING:
     from lunagpt.engines import Engine, Message
@@ -210,7 +210,7 @@ def _open(model: Any) -> LanguageModel:
 def _open_path(given: str | Path) -> LanguageModel:
     path = Path(given).expanduser()
     if not path.exists():
-        path = _shipped().get(str(given), path)
+        path = shipped_models().get(str(given), path)
     if path.suffix.lower() == ".gguf" and path.is_file():
         from lunagpt.evaluation.gguf_language_model import GGUFLanguageModel
 
@@ -218,7 +218,7 @@ def _open_path(given: str | Path) -> LanguageModel:
     if not path.is_dir():
         raise EvaluationError(
             f'Não há modelo em "{given}". Indique a pasta de um modelo, um arquivo .gguf ou um destes nomes: '
-            f"{', '.join(_shipped())}."
+            f"{', '.join(sorted(shipped_models()))}."
         )
     if (path / "config.json").is_file():
         from lunagpt.evaluation.transformers_language_model import TransformersLanguageModel
@@ -230,12 +230,6 @@ def _open_path(given: str | Path) -> LanguageModel:
     except ModuleNotFoundError as error:
         raise missing_extra(error.name or "torch", "torch", "avaliar modelos") from error
     return LunaLanguageModel(LunaModel.from_pretrained(path), path=path)
-
-
-def _shipped() -> dict[str, Path]:
-    """The models inside the package, by name."""
-    assets = Path(str(resources.files("lunagpt") / "assets"))
-    return {path.parent.name: path.parent for path in sorted(assets.glob("*/manifest.json"))}
 
 
 # -- shared by the implementations ---------------------------------------------------------------------------

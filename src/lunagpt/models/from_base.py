@@ -19,7 +19,8 @@ from torch import Tensor
 
 from lunagpt.config import LunaConfig, ModelConfig
 from lunagpt.errors import ConfigError, ModelFolderError, missing_extra
-from lunagpt.models.checkpoint import MANIFEST, TOKENIZER
+from lunagpt.model_folders import MANIFEST, shipped_models
+from lunagpt.models.checkpoint import TOKENIZER
 from lunagpt.models.conditioned import add_hypernet
 from lunagpt.models.falcon_h1 import falcon_h1_settings, luna_weights
 from lunagpt.models.parameters import train_only
@@ -130,7 +131,8 @@ def tokenizer_of(path_or_id: str | Path, config: LunaConfig) -> LunaTokenizer:
 
 
 def resolve_base(path_or_id: str | Path) -> Path:
-    """The folder of a base: as it is, or where the local Hugging Face cache keeps that name.
+    """The folder of a base: as it is, that of a shipped model, or where the local Hugging Face cache keeps
+    that name.
 
     Raises:
         ModelFolderError: neither; nothing is ever downloaded.
@@ -138,6 +140,8 @@ def resolve_base(path_or_id: str | Path) -> Path:
     folder = Path(path_or_id).expanduser()
     if folder.is_dir():
         return folder
+    if str(path_or_id) in shipped_models():
+        return shipped_models()[str(path_or_id)]
     try:
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
