@@ -11,8 +11,9 @@
     README.md                          model card (optional)
     manifest.json                      size and SHA-256 of every file above
 
-A folder appears whole or not at all (written beside its place, then renamed), holds no pickles, and is
-checked against its manifest before a weight is used.
+Weights of more than 95 MB come in shards with an index, see `lunagpt.models.weight_files`. A folder appears
+whole or not at all (written beside its place, then renamed), holds no pickles, and is checked against its
+manifest before a weight is used.
 """
 
 import json
@@ -20,25 +21,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from lunagpt.config import LunaConfig, ModelConfig
 from lunagpt.errors import MissingDependencyError, ModelFolderError, reason_of
 from lunagpt.files import atomic_directory, atomic_write_text, sha256_file
+from lunagpt.model_folders import CARD, MANIFEST, find_model
 from lunagpt.models.parameters import unique_state
+from lunagpt.models.weight_files import MAX_SHARD_BYTES, has_weights, read_weights, write_weights
 
 if TYPE_CHECKING:
     from lunagpt.models.luna_model import LunaModel
     from lunagpt.tokenizer import LunaTokenizer
 
-MANIFEST = "manifest.json"
 CONFIG = "config/config.json"
 GROWTH = "config/growth.json"
 BASE_CONFIG = "config/base"
 TOKENIZER = "tokenizer"
-CARD = "README.md"
 FORMAT = "lunagpt-model-1"
 
 CORE_WEIGHTS = "model.safetensors"
@@ -51,7 +50,12 @@ COMPONENT_WEIGHTS = {
 
 
 def save_model(
-    model: "LunaModel", folder: str | Path, *, dtype: torch.dtype | None = None, model_card: str | None = None
+    model: "LunaModel",
+    folder: str | Path,
+    *,
+    dtype: torch.dtype | None = None,
+    model_card: str | None = None,
+    max_shard_bytes: int = MAX_SHARD_BYTES,
 ) -> Path:
     """Writes `model` as a folder in one step and returns its path; see `LunaModel.save`.
 
@@ -60,9 +64,8 @@ def save_model(
     folder = Path(folder)
     with atomic_directory(folder) as fresh:
         for name, tensors in _by_file(unique_state(model)).items():
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             stored = {key: _stored(tensor, dtype) for key, tensor in tensors.items()}
-            save_file(stored, fresh / name, metadata={"format": "pt"})
+            write_weights(fresh / name, stored, max_shard_bytes)
         section = model.config.model.to_dict() | {"base_path": None}
         settings = {"version": model.config.version, "model": section}
         (fresh / CONFIG).parent.mkdir(parents=True)
@@ -86,7 +89,7 @@ def load_model(
     from lunagpt.models.from_base import build_on_base, is_transformers_folder
     from lunagpt.tokenizer import load_tokenizer
 
-    folder = Path(folder)
+    folder = find_model(folder)
     if is_transformers_folder(folder):
         nothing_added = ModelConfig(use_state_space=False).to_dict()
         config = (config or LunaConfig.from_environment()).replaced(model=nothing_added)
@@ -101,8 +104,8 @@ def load_model(
         )
     weights: dict[str, Tensor] = {}
     for name in (CORE_WEIGHTS, *COMPONENT_WEIGHTS.values()):
-        if (folder / name).exists():
-            weights |= _read_weights(folder / name)
+        if has_weights(folder / name):
+            weights |= read_weights(folder / name)
     model = _empty_model(config, tokenizer, folder)
     if not keep_dtype:
         weights = {key: tensor.float() for key, tensor in weights.items()}
@@ -222,15 +225,6 @@ def _stored(tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
     if dtype is not None and tensor.dim() > 1:
         tensor = tensor.to(dtype)
     return tensor.detach().cpu().contiguous()
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise ModelFolderError(
-            f'Não consegui ler os pesos em "{path}" ({reason_of(error)}). Copie a pasta de novo da origem.'
-        ) from None
 
 
 def _assign(model: "LunaModel", weights: dict[str, Tensor], folder: Path) -> None:
