@@ -98,7 +98,8 @@ def test_device_detects_the_first_allowed_gpu(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("preset", "millions"), [("test", (1.0, 1.5)), ("nano", (14, 15)), ("mini", (89, 94))]
+    ("preset", "millions"),
+    [("test", (1.0, 1.5)), ("nano", (14, 15)), ("small", (26, 27)), ("mini", (89, 94))],
 )
 def test_presets_have_the_promised_size(preset: str, millions: tuple[float, float]) -> None:
     model = LunaConfig.preset(preset).model
@@ -127,7 +128,7 @@ def test_keys_beside_a_preset_win() -> None:
 
 
 def test_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="test, nano, mini"):
+    with pytest.raises(ConfigError, match="test, nano, small, mini"):
         LunaConfig.preset("enorme")
 
 

@@ -48,6 +48,7 @@ _TRAINING_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingPr
             }
         ),
         "nano": MappingProxyType({}),
+        "small": MappingProxyType({}),
         # Eight times the tokens per step of nano, and the smaller rates that a model twice as wide bears.
         "mini": MappingProxyType(
             {
@@ -125,7 +126,8 @@ class LunaConfig(Section):
 
     @classmethod
     def preset(cls, name: str) -> LunaConfig:
-        """The configuration of a size: `test` (1.2 M parameters), `nano` (14.5 M) or `mini` (91 M).
+        """The configuration of a size: `test` (1.2 M parameters), `nano` (14.5 M), `small` (26.4 M) or
+        `mini` (91 M).
 
         Raises:
             ConfigError: there is no preset of that name.

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from lunagpt.config.section import Section
 
 # The shape of each preset; what is not named keeps the default of `ModelConfig`.
-# Parameters with the shared vocabulary of 16,384: test 1.2 M, nano 14.5 M, mini 90.7 M.
+# Parameters with the shared vocabulary of 16,384: test 1.2 M, nano 14.5 M, small 26.4 M, mini 90.7 M.
 MODEL_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingProxyType(
     {
         "test": MappingProxyType(
@@ -26,6 +26,15 @@ MODEL_PRESETS: MappingProxyType[str, MappingProxyType[str, Any]] = MappingProxyT
             }
         ),
         "nano": MappingProxyType({}),
+        "small": MappingProxyType(
+            {
+                "hidden_size": 320,
+                "num_layers": 16,
+                "intermediate_size": 512,
+                "ssm_inner_size": 512,
+                "ssm_num_heads": 16,
+            }
+        ),
         "mini": MappingProxyType(
             {
                 "hidden_size": 512,
@@ -60,7 +69,7 @@ class ModelConfig(Section):
     base_parameters: int = Field(
         0, ge=0, description="Pesos da base, sem as partes que o Luna pôs nela; contado ao montar o modelo."
     )
-    preset: str | None = Field(None, frozen=True, description="Tamanho pronto: test, nano ou mini.")
+    preset: str | None = Field(None, frozen=True, description="Tamanho pronto: test, nano, small ou mini.")
     vocab_size: int = Field(16384, ge=272, description="Entradas do vocabulário.")
     hidden_size: int = Field(256, ge=8, description="Largura do modelo (D).")
     num_layers: int = Field(12, ge=1, description="Número de camadas.")
