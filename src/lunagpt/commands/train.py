@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lunagpt.commands import texts
+from lunagpt.commands import help_texts, texts
 from lunagpt.commands.numbers import in_words
+from lunagpt.commands.usage import UsageProblem
 from lunagpt.errors import missing_extra
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_train(
-    recipe: Path,
+    recipes: Sequence[Path],
     *,
     run_dir: Path | None,
     preset: str | None,
@@ -30,45 +31,55 @@ def run_train(
     changes: list[str],
     prepare: bool = False,
 ) -> int:
-    """Trains; without `run_dir` in `runs/` under the recipe's name. With `prepare`, reads the data only.
+    """Trains; without `run_dir` in `runs/` under the recipe's name. Several recipes make a chain, see
+    `lunagpt.training.chain`. With `prepare`, reads the data only.
 
     Returns:
         0, or 130 if a signal ended the training (it can be resumed).
 
     Raises:
         LunaError: the recipe, the data or the folders do not fit.
+        UsageProblem: a checkpoint was named for several recipes.
         MissingDependencyError: torch is not installed.
     """
     try:
+        from lunagpt.training.chain import train_chain
         from lunagpt.training.command import train_command
         from lunagpt.training.preparation import prepare as prepare_data
     except ModuleNotFoundError as error:
         raise missing_extra(error.name or "torch", "train", texts.TO_TRAIN) from error
 
     if prepare:
-        sources, planned = prepare_data(
-            recipe,
-            preset=preset,
-            data_root=data_root,
-            base_model=base_model,
-            max_steps=max_steps,
-            changes=changes,
-        )
-        print(_mixture(sources, planned))
+        for recipe in recipes:
+            sources, planned = prepare_data(
+                recipe,
+                preset=preset,
+                data_root=data_root,
+                base_model=base_model,
+                max_steps=max_steps,
+                changes=changes,
+            )
+            if len(recipes) > 1:
+                print(texts.PREPARE_STAGE.format(recipe=recipe))
+            print(_mixture(sources, planned))
         return 0
-    result = train_command(
-        recipe,
-        run_dir or Path("runs") / recipe.stem,
-        preset=preset,
-        data_root=data_root,
-        base_model=base_model,
-        resume=resume_from or resume,
-        max_steps=max_steps,
-        max_minutes=max_minutes,
-        decay_now=decay_now,
-        threads=threads,
-        changes=changes,
-    )
+    options: dict[str, Any] = {
+        "preset": preset,
+        "data_root": data_root,
+        "base_model": base_model,
+        "max_steps": max_steps,
+        "max_minutes": max_minutes,
+        "decay_now": decay_now,
+        "threads": threads,
+        "changes": changes,
+    }
+    if len(recipes) == 1:
+        folder = run_dir or Path("runs") / recipes[0].stem
+        result = train_command(recipes[0], folder, resume=resume_from or resume, **options)
+    elif resume_from is not None:
+        raise UsageProblem(help_texts.RESUME_FROM_ONE)
+    else:
+        result = train_chain(recipes, run_dir or Path("runs"), resume=resume, **options)
     return 130 if result["stop_reason"] == "signal" else 0
 
 

@@ -1,4 +1,4 @@
-"""`python -m lunagpt.training RECEITA --run-dir PASTA`: the same as `luna train`."""
+"""`python -m lunagpt.training RECEITA --run-dir PASTA`: the same as `luna train` with one recipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument
     add("recipe_path", metavar="RECEITA", help="arquivo como configs/treino/nano-pretreino.yaml")
     add("--run-dir", required=True, help="pasta da execução: registro, curvas, pontos de retomada, modelo")
-    add("--preset", help="tamanho do modelo: test, nano ou mini")
+    add("--preset", help="tamanho do modelo: test, nano, small ou mini")
     add("--data-root", help="pasta em que estão os dados")
     add("--base-model", help="pasta do modelo de partida")
     add(

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from lunagpt.errors import ConfigError
+from lunagpt.model_folders import fingerprint
 from lunagpt.training.checkpoints import list_checkpoints
 from lunagpt.training.parallel import keep_freed_memory
 from lunagpt.training.recipe import read_recipe
+from lunagpt.training.run_record import RunRecord, check_origin
 from lunagpt.training.trainer import Trainer
 
 DEFAULT_PROMPTS = [
@@ -20,6 +22,12 @@ DEFAULT_PROMPTS = [
     "Qual é a capital do Brasil?",
     "Conte uma história curta sobre um gato.",
 ]
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
 
 
 def train_command(
@@ -38,8 +46,8 @@ def train_command(
 ) -> dict[str, Any]:
     """Train a model as a recipe says.
 
-    The run folder gets `config.yaml`, `log.jsonl`, `curves.png`, `samples.txt`, `checkpoints/` and, when
-    training ends other than by a signal, the finished model in `model/`.
+    The run folder gets `config.yaml`, `run.json`, `log.jsonl`, `curves.png`, `samples.txt`, `checkpoints/`
+    and, when training ends other than by a signal, the finished model in `model/`.
 
     Args:
         recipe_path: see `lunagpt.training.recipe`. preset, data_root, changes: see `read_recipe`.
@@ -68,6 +76,8 @@ def train_command(
             f"A pasta “{run_dir}” já tem um treino. Continue-o com --resume ou escolha outra em --run-dir."
         )
     base = base_model or recipe.base_model
+    if list_checkpoints(run_dir / "checkpoints"):
+        check_origin(run_dir, base)
     if base is None:
         model = LunaModel.from_scratch(recipe.config, seed=recipe.config.training.seed)
     else:
@@ -76,6 +86,8 @@ def train_command(
     model.to(recipe.config.device)
     model.config.model.decides_to_think |= recipe.teaches_when_to_think
     recipe.config.save(run_dir / "config.yaml")
+    record = RunRecord(Path(recipe_path).stem, None if base is None else fingerprint(base))
+    record.write(run_dir)
 
     tokenizer = model.tokenizer
     dataset = recipe.train_dataset(tokenizer)
@@ -95,4 +107,5 @@ def train_command(
     )
     if result["stop_reason"] != "signal":
         model.save(run_dir / "model")
+        record.ended(result, run_dir, _device_name(model.device)).write(run_dir)
     return result

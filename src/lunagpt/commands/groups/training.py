@@ -12,7 +12,7 @@ from lunagpt.commands import help_texts, options, parsing
 DEFAULT_VOCAB_SIZE = 16_384  # that of all Luna models
 DEFAULT_TOKENIZER_FOLDER = Path("tokenizer")
 
-RecipeArgument = Annotated[Path, typer.Argument(metavar="RECEITA", help=help_texts.RECIPE)]
+RecipesArgument = Annotated[list[Path], typer.Argument(metavar="RECEITA", help=help_texts.RECIPE)]
 RunDirOption = Annotated[Path | None, typer.Option("--run-dir", metavar="PASTA", help=help_texts.RUN_DIR)]
 PresetOption = Annotated[str | None, typer.Option("--preset", metavar="NOME", help=help_texts.PRESET)]
 DataRootOption = Annotated[
@@ -66,7 +66,7 @@ HeldOutOption = Annotated[
 
 
 def train(
-    recipe: RecipeArgument,
+    recipes: RecipesArgument,
     run_dir: RunDirOption = None,
     preset: PresetOption = None,
     data_root: DataRootOption = None,
@@ -83,7 +83,7 @@ def train(
     from lunagpt.commands.train import run_train
 
     return run_train(
-        recipe,
+        recipes,
         run_dir=run_dir,
         preset=preset,
         data_root=data_root,
