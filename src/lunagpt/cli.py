@@ -33,6 +33,8 @@ _COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., int], str], ...] = (
     (app, "info", models.info, help_texts.INFO_HELP),
     (app, "upcycle", models.upcycle, help_texts.UPCYCLE_HELP),
     (app, "grow", models.grow, help_texts.GROW_HELP),
+    (app, "average", models.average, help_texts.AVERAGE_HELP),
+    (app, "pack", models.pack, help_texts.PACK_HELP),
     (tokenizer, "train", training.train_tokenizer, help_texts.TOKENIZER_TRAIN_HELP),
     (inspect, "experts", models.inspect_experts, help_texts.INSPECT_EXPERTS_HELP),
 )

@@ -296,6 +296,8 @@ ENGLISH = re.compile(
         ["inspect", "experts", "--help"],
         ["upcycle", "--help"],
         ["grow", "--help"],
+        ["average", "--help"],
+        ["pack", "--help"],
         ["info", "--help"],
         ["index", "--help"],
         ["ask", "--help"],
@@ -512,9 +514,9 @@ def test_which_model_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert opening.model_folder(None, config) == configured
     with pytest.raises(ModelFolderError, match="Não há pasta de modelo em"):
         opening.model_folder(tmp_path / "c", config)
-    monkeypatch.setattr(opening, "shipped_model", lambda: tmp_path)
+    assert opening.model_folder(Path("luna-nano")).name == "luna-nano"
+    monkeypatch.setattr(opening, "default_model", lambda: tmp_path)
     assert opening.model_folder(None, LunaConfig()) == tmp_path
-    assert opening.model_folder(Path("luna-nano")) == tmp_path
 
 
 def test_a_broken_config_or_model_is_a_clear_error(

@@ -1,4 +1,5 @@
-"""What the commands that make one model folder of another share (`luna upcycle`, `luna grow`)."""
+"""What the commands that make one model folder of another share: `luna upcycle`, `luna grow`, `luna average`,
+`luna pack`."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from lunagpt.config import LunaConfig
 from lunagpt.errors import ModelFolderError, missing_extra
 
 if TYPE_CHECKING:
+    import torch
+
     from lunagpt.models import LunaModel
 
 
@@ -18,7 +21,7 @@ class Conversion:
     """The original, opened, and the folder of what is made of it.
 
     Args:
-        source: a model's folder, or luna-nano. output: a folder that does not exist yet.
+        source: a model's folder, or the name of a shipped model. output: a folder that does not exist yet.
         purpose: what torch is needed for.
 
     Attributes:
@@ -41,10 +44,16 @@ class Conversion:
         self._folder = model_folder(source, config)
         self.model = LunaModel.from_pretrained(self._folder, config, use_lightweight=True)
 
-    def save(self, made: LunaModel, told: str) -> None:
-        """Writes what was made, in the number type of the original, with `told` below the old card."""
+    def save(self, made: LunaModel, told: str, dtype: torch.dtype | None = None) -> None:
+        """Writes what was made, with `told` below the old card.
+
+        Args:
+            dtype: of the stored weights; default is that of the original.
+        """
         from lunagpt.models.checkpoint import CARD
 
         card = self._folder / CARD
-        written = card.read_text(encoding="utf-8").rstrip() + told if card.is_file() else told.lstrip()
-        made.save(self.output, dtype=self.model.embedding.weight.dtype, model_card=written)
+        text = card.read_text(encoding="utf-8") if card.is_file() else ""
+        written = f"{text.rstrip()}{told}" if text and told else text or told.lstrip()
+        stored = dtype or self.model.embedding.weight.dtype
+        made.save(self.output, dtype=stored, model_card=written or None)

@@ -14,7 +14,8 @@ Sem PERGUNTA, abre a conversa (digite /ajuda nela). Com PERGUNTA, responde e ter
 outro programa, uma por linha, como uma conversa só: echo "Olá" | luna chat"""
 TRAIN_HELP = """Treina um modelo como manda uma receita (exemplos em configs/treino).
 
-Ctrl-C grava um ponto de retomada e para; o mesmo comando com --resume continua de onde parou."""
+Ctrl-C grava um ponto de retomada e para; o mesmo comando com --resume continua de onde parou. Com várias
+receitas, cada uma parte do modelo da anterior."""
 INDEX_HELP = """Lê uma pasta de documentos e grava uma base em que a Luna procura respostas.
 
 Na segunda vez, lê só o que mudou. Depois de lidos, os documentos já podem ser consultados pelas palavras; os
@@ -35,12 +36,19 @@ mostra também a emoção lida em --text ou --file e o que ela muda na escolha."
 UPCYCLE_HELP = """Faz de um modelo denso um modelo com especialistas, que responde como o original.
 
 Cada especialista começa como cópia da rede que substitui; o treino (luna train --base-model SAIDA) os
-diferencia. MODELO é uma pasta de modelo ou luna-nano."""
+diferencia. MODELO é uma pasta de modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
 GROW_HELP = """Faz de um modelo um mais fundo, com mais camadas.
 
 Com --method identity as camadas novas ainda nada mudam, e ele responde como o original; com stack são cópias
 das que há, e só responde bem depois de treinado (luna train --base-model SAIDA). MODELO é uma pasta de
-modelo ou luna-nano."""
+modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
+AVERAGE_HELP = """Tira a média dos pesos de dois modelos, que precisam ser etapas de um mesmo treino.
+
+Guarda o que a última etapa aprendeu sem tudo o que ela esqueceu. O resultado não foi treinado: meça-o (luna
+evaluate) antes de usar."""
+PACK_HELP = """Grava a cópia de um modelo para distribuir: pesos em 16 bits, em arquivos de até 95 MB.
+
+Um modelo em models/NOME do repositório do LunaGPT é achado pelo nome: luna chat --model NOME."""
 EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %,
 o acaso e o que uma resposta fixa alcança.
 
@@ -70,7 +78,7 @@ QUERY = "Responde a esta pergunta e termina."
 INPUT = "Arquivo de texto com uma pergunta por linha; cada uma é respondida sem lembrar das outras."
 OUTPUT = "Arquivo para as respostas de --input; sem ela, vão para a tela."
 CONFIG = "Arquivo de configuração (.json ou .yaml)."
-MODEL = "Pasta do modelo; sem ela, vale a da configuração ou o modelo que vem com o LunaGPT."
+MODEL = "Pasta ou nome do modelo; sem isso, vale o da configuração ou o que vem com o LunaGPT."
 SYSTEM = "Instruções que o modelo lê antes da conversa."
 TEMPERATURE = "Quanto o acaso pesa: 0 escolhe sempre a palavra mais provável; padrão {default}."
 TOP_P = "Sorteia só entre as palavras mais prováveis que somam esta probabilidade; padrão {default}."
@@ -91,17 +99,18 @@ NO_VECTORS = "Não calcula os vetores: a base é consultada só pelas palavras."
 ASK_BASE = "Base feita com luna index, ou pasta de documentos, que então é lida na hora."
 ASK_QUESTION = "A pergunta; as aspas são opcionais."
 ASK_JSON = "Mostra a resposta, as citações e os trechos em JSON."
-RECIPE = "Arquivo da receita (.yaml): modelo, dados e treino."
+RECIPE = "Arquivos das receitas (.yaml), em ordem; cada um diz modelo, dados e treino."
 RUN_DIR = (
-    "Pasta do treino: registro, curvas, pontos de retomada e o modelo pronto; padrão runs/NOME-DA-RECEITA."
+    "Pasta do treino: registro, curvas, pontos de retomada e o modelo pronto; padrão runs/NOME-DA-RECEITA. "
+    "Com várias receitas, a pasta em que cada uma tem a sua."
 )
-PRESET = "Tamanho do modelo: test, nano ou mini, no lugar do que a receita diz."
+PRESET = "Tamanho do modelo: test, nano, small ou mini, no lugar do que a receita diz."
 DATA_ROOT = "Pasta em que estão os dados da receita."
-BASE_MODEL = "Pasta do modelo de que o treino parte; pode ser uma do transformers."
+BASE_MODEL = "Modelo de que o treino (a primeira receita) parte; pode ser uma pasta do transformers."
 PREPARE = "Só lê os dados e grava os tokens no cache, para o treino começar logo; mostra a mistura."
 RESUME = "Continua do último ponto de retomada."
 RESUME_FROM = "Continua deste ponto de retomada."
-MAX_STEPS = "Passos do treino ao todo."
+MAX_STEPS = "Passos do treino ao todo; com várias receitas, de cada uma."
 MAX_MINUTES = "Minutos desta vez."
 DECAY_NOW = "Desce a taxa de aprendizado nestes passos e termina."
 THREADS = "Linhas de execução da CPU."
@@ -116,13 +125,18 @@ INSPECT_TEXT = "Texto a ler."
 INSPECT_FILE = "Arquivo de texto a ler."
 INSPECT_LAYER = "Só esta camada, contada a partir de 0; pode ser repetida."
 INSPECT_MAX_TOKENS = "Lê no máximo estes tokens; padrão {default}."
-UPCYCLE_MODEL = "Pasta do modelo denso, ou luna-nano."
+UPCYCLE_MODEL = "Pasta do modelo denso, ou o nome de um que vem com o LunaGPT."
 UPCYCLE_OUTPUT = "Pasta a gravar; não pode existir."
 UPCYCLE_EXPERTS = "Especialistas por camada; padrão {default}."
 UPCYCLE_PER_TOKEN = "Especialistas que cada token usa; padrão {default}."
 UPCYCLE_LAYERS = "Camadas: alternate (uma sim, outra não), all, ou números como 1,3,5; padrão {default}."
 UPCYCLE_EMOTIONAL = "Liga também o roteamento emocional, que se treina com a coluna emotion dos dados."
-GROW_MODEL = "Pasta do modelo, ou luna-nano."
+GROW_MODEL = "Pasta do modelo, ou o nome de um que vem com o LunaGPT."
+AVERAGE_FIRST = "Pasta do primeiro modelo."
+AVERAGE_SECOND = "Pasta do segundo."
+AVERAGE_WEIGHT = "Parte do segundo modelo, de 0 a 1; padrão {default}."
+PACK_MODEL = "Pasta do modelo."
+PACK_DTYPE = "Tipo dos números: float16, bfloat16 ou float32; padrão {default}."
 GROW_LAYERS = "Camadas a acrescentar; padrão 1."
 GROW_METHOD = "identity (ainda nada mudam) ou stack (cópias); padrão identity."
 GROW_POSITION = "end (depois da última camada) ou spread (espalhadas entre elas); padrão end."
@@ -173,4 +187,5 @@ RAG_NEEDS_BASE = (
     "(rag.knowledge_base_path)."
 )
 RAG_ON_AND_OFF = "As opções {first} e --disable-rag se contradizem: use só uma."
+RESUME_FROM_ONE = "A opção --resume-from vale para uma receita só; para continuar a sequência, use --resume."
 OUTPUT_NEEDS_INPUT = "A opção --output só serve junto com --input."

@@ -98,6 +98,7 @@ INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; esc
 
 # -- training ------------------------------------------------------------------------------------------------
 
+PREPARE_STAGE = "{recipe}:"
 PREPARE_COLUMNS = ("fonte", "exemplos", "tokens", "parte", "voltas")
 PREPARED = "Tokens guardados: {tokens}. O treino começa sem reler os textos."
 PREPARE_PLANNED = "Tokens que o treino lê ao todo: {tokens}. Parte e voltas são de cada fonte nesse total."
@@ -153,13 +154,6 @@ COMPARE_WRITTEN = "Relatório em {path} (também em .md, com os gráficos e os d
 
 # -- model folder --------------------------------------------------------------------------------------------
 
-NO_SHIPPED_MODEL = (
-    "Esta instalação veio sem o modelo luna-nano. "
-    "Reinstale o LunaGPT, ou diga outra pasta de modelo com --model."
-)
-NO_SUCH_FOLDER = (
-    'Não há pasta de modelo em "{path}". Confira o caminho, ou deixe a opção de fora para usar o luna-nano.'
-)
 INFO_NAME = "Modelo"
 INFO_FOLDER = "Pasta"
 INFO_PARAMETERS = "Parâmetros"
@@ -207,6 +201,8 @@ INSPECT_INFLUENCE_LINE = "  camada {layer:>2}: {changes}"
 INSPECT_NO_INFLUENCE = "nada"
 TO_UPCYCLE = "converter um modelo"
 TO_GROW = "acrescentar camadas a um modelo"
+TO_AVERAGE = "tirar a média de dois modelos"
+TO_PACK = "gravar um modelo"
 OUTPUT_EXISTS = 'Já existe "{path}". Escolha outra pasta de saída.'
 UPCYCLE_BAD_LAYERS = '"{value}" não serve; use alternate, all ou números de camadas como 1,3,5'
 UPCYCLE_DONE = """{path}: {layers} camadas com {experts} especialistas, {per_token} por token.
@@ -232,6 +228,14 @@ GROW_KINDS = {
     "identity": "que ao nascer nada mudam",
     "stack": "cópias das que havia, com as quais ele só responde bem depois de treinado",
 }
+AVERAGE_DONE = """{path}: {first_part} % de {first} e {second_part} % de {second}."""
+AVERAGE_CARD = """
+
+## Média
+
+Feito com luna average: {first_part} % dos pesos de {first} e {second_part} % dos de {second}.
+"""
+PACK_DONE = "{path}: {parameters} de parâmetros, {megabytes} MB em {files} arquivos de pesos."
 GROW_CARD = """
 
 ## Crescimento

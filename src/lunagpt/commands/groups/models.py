@@ -1,4 +1,4 @@
-"""Commands on model folders: `luna info`, `luna inspect experts`, `luna upcycle`, `luna grow`."""
+"""Commands on model folders: `luna info`, `luna inspect experts`, and those that make one of another."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lunagpt.commands import help_texts, parsing
+from lunagpt.commands.numbers import decimal
 
 InspectTextOption = Annotated[
     str | None, typer.Option("--text", metavar="TEXTO", help=help_texts.INSPECT_TEXT)
@@ -75,6 +76,30 @@ GrowPositionOption = Annotated[
         "--position", metavar="LUGAR", parser=parsing.one_of("end", "spread"), help=help_texts.GROW_POSITION
     ),
 ]
+DEFAULT_AVERAGE_WEIGHT = 0.5
+AverageFirstArgument = Annotated[Path, typer.Argument(metavar="MODELO", help=help_texts.AVERAGE_FIRST)]
+AverageSecondArgument = Annotated[Path, typer.Argument(metavar="OUTRO", help=help_texts.AVERAGE_SECOND)]
+AverageWeightOption = Annotated[
+    float,
+    typer.Option(
+        "--weight",
+        metavar="NÚMERO",
+        parser=parsing.number,
+        help=help_texts.AVERAGE_WEIGHT.format(default=decimal(DEFAULT_AVERAGE_WEIGHT)),
+    ),
+]
+DTYPES = ("float16", "bfloat16", "float32")
+DEFAULT_DTYPE = "float16"
+PackModelArgument = Annotated[Path, typer.Argument(metavar="MODELO", help=help_texts.PACK_MODEL)]
+PackDtypeOption = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="TIPO",
+        parser=parsing.one_of(*DTYPES),
+        help=help_texts.PACK_DTYPE.format(default=DEFAULT_DTYPE),
+    ),
+]
 
 
 def info(
@@ -127,3 +152,22 @@ def grow(
     from lunagpt.commands.grow import run_grow
 
     return run_grow(model, output, layers=layers, method=method, position=position)
+
+
+def average(
+    first: AverageFirstArgument,
+    second: AverageSecondArgument,
+    output: UpcycleOutputArgument,
+    weight: AverageWeightOption = DEFAULT_AVERAGE_WEIGHT,
+) -> int:
+    from lunagpt.commands.average import run_average
+
+    return run_average(first, second, output, weight=weight)
+
+
+def pack(
+    model: PackModelArgument, output: UpcycleOutputArgument, dtype: PackDtypeOption = DEFAULT_DTYPE
+) -> int:
+    from lunagpt.commands.pack import run_pack
+
+    return run_pack(model, output, dtype=dtype)
