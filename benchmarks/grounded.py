@@ -21,7 +21,7 @@ import string
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -213,26 +213,53 @@ def _plain(passage: dict[str, Any]) -> dict[str, Any]:
     return {"title": passage.get("title") or "", "content": passage["content"]}
 
 
-def measure(system: System, items: Sequence[Item]) -> list[str]:
-    """A row of the table: EM, F1, answered, refused, citations right, with invented facts, seconds each."""
-    em, word_f1, answered, refused, cited, invented = [], [], [], [], [], []
+@dataclass
+class Scores:
+    """What a system did with a set, question by question, each 0 to 1.
+
+    Attributes:
+        em, f1, answered: of the questions with an answer; a refusal counts 0.
+        refused: of those without.
+        cited: of the answers whose right passages are told, whether it cites some and only those.
+        invented: of the answers, whether they have a figure or name that the passages have not.
+        seconds: CPU time of all of them.
+    """
+
+    em: list[float] = field(default_factory=list)
+    f1: list[float] = field(default_factory=list)
+    answered: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    cited: list[float] = field(default_factory=list)
+    invented: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def score(system: System, items: Sequence[Item]) -> Scores:
+    """Asks the system every question."""
+    scores = Scores()
     began = time.process_time()
     for item in items:
         reply = system(item)
         if item.answers:
-            em.append(0.0 if reply.refused else exact(reply.words, item.answers))
-            word_f1.append(0.0 if reply.refused else f1(reply.words, item.answers))
-            answered.append(float(not reply.refused))
+            scores.em.append(0.0 if reply.refused else exact(reply.words, item.answers))
+            scores.f1.append(0.0 if reply.refused else f1(reply.words, item.answers))
+            scores.answered.append(float(not reply.refused))
             if not reply.refused and item.gold:
-                cited.append(float(bool(reply.cited) and set(reply.cited) <= item.gold))
+                scores.cited.append(float(bool(reply.cited) and set(reply.cited) <= item.gold))
         else:
-            refused.append(float(reply.refused))
+            scores.refused.append(float(reply.refused))
         if not reply.refused:
             problems = check_answer(reply.text, item.passages, question=item.question)
-            invented.append(float(any(problem.kind in _FACTS for problem in problems)))
-    seconds = (time.process_time() - began) / max(1, len(items))
-    columns: Iterable[list[float]] = (em, word_f1, answered, refused, cited, invented)
-    return [*(percent(column) for column in columns), decimal(round(seconds * 1000, 1))]
+            scores.invented.append(float(any(problem.kind in _FACTS for problem in problems)))
+    scores.seconds = time.process_time() - began
+    return scores
+
+
+def measure(system: System, items: Sequence[Item]) -> list[str]:
+    """A row of the table: EM, F1, answered, refused, citations right, with invented facts, seconds each."""
+    s = score(system, items)
+    columns: Iterable[list[float]] = (s.em, s.f1, s.answered, s.refused, s.cited, s.invented)
+    return [*map(percent, columns), decimal(round(s.seconds / max(1, len(items)) * 1000, 1))]
 
 
 def percent(values: Sequence[float]) -> str:
