@@ -1,27 +1,51 @@
-"""Writes the model card of a shipped model: measured bits per byte by domain and unedited dialogues.
+"""Writes the model card of a shipped model: what it was trained on and how, what it measures, what it says.
 
-The text around the figures is `benchmarks/data/cartao-NOME.md`; {bits_por_byte}, {dialogos} and {velocidade}
-are filled in here. The card goes into the model folder as README.md, and the manifest is renewed.
+    python benchmarks/card.py luna-mini --data-root CORPUS --runs runs/mini/mini-{pretreino,ajuste}
 
-    python benchmarks/card.py src/lunagpt/assets/luna-nano --data-root CORPUS
+The text around the figures is `benchmarks/data/cartao-NOME.md` (or --template). These are filled in:
+
+    {forma}          the model's shape, as rows of a table
+    {treino}         a line for each run: steps, tokens, time, machine, loss
+    {total}          the sum of them
+    {curvas}         the pictures of the runs, copied beside the card
+    {fontes}         what was read how often, from the recipes of the runs
+    {licencas}       benchmarks/data/licencas.md
+    {bits_por_byte}  held-out text by domain
+    {alvos}          the table of `benchmarks/targets.py`, as stored
+    {dialogos}       the first --dialogues of `card_dialogues.py`, unedited; {numero} says how many
+    {velocidade}     tokens per second over them
+    {comando}        the command that wrote the card
+
+The card goes into the model folder as README.md, and the manifest is renewed.
 """
 
+from __future__ import annotations
+
 import argparse
+import shlex
+import shutil
+import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
+from card_dialogues import DIALOGUES
+from card_training import curves, sources, total, training
 from lunagpt.chat import LunaChat
 from lunagpt.data import ValidationSet
+from lunagpt.errors import DataError
 from lunagpt.files import atomic_write_text
 from lunagpt.generation import SamplingParams
+from lunagpt.model_folders import CARD, find_model
 from lunagpt.models import LunaModel
-from lunagpt.models.checkpoint import CARD, write_manifest
+from lunagpt.models.checkpoint import write_manifest
 from lunagpt.training.evaluation import Tally
 
 DATA = Path(__file__).parent / "data"
+TARGETS = Path(__file__).parent / "results" / "alvos.md"
 
 HELD_OUT = [
     {"name": "acervo", "path": "pretrain/valid-000.parquet", "sample_by": "domain"},
@@ -35,33 +59,33 @@ HELD_OUT = [
 ]
 MAX_TOKENS = 8_000  # of each group: two digits
 
-PASSAGE = (
-    "Documentos:\n[1] Horário da biblioteca: A biblioteca do bairro abre de segunda a sexta, das 9h às "
-    "18h, e aos sábados das 9h às 13h. Cada leitor pode levar até três livros por quinze dias.\n\nPergunta: "
-)
-# What a stranger would try first, in the order of the card; written before any answer was seen.
-DIALOGUES = [
-    ["Oi!", "Tudo bem com você?", "Que bom. Até logo!"],
-    ["Quem é você?", "Quem te criou?", "Você é o ChatGPT?"],
-    ["Bom dia", "Estou com sono hoje", "Obrigado pela conversa"],
-    ["Meu nome é Carla.", "Gosto de cozinhar.", "Qual é o meu nome?"],
-    ["Qual é a capital do Brasil?", "E a de Portugal?"],
-    ["O que é fotossíntese?", "Por que as folhas são verdes?"],
-    ["Estou triste porque perdi meu cachorro."],
-    ["Me conta uma história curta sobre um gato e um farol."],
-    ["Quanto é 7 + 5?", "E 12 - 4?"],
-    ["Escreva um bilhete avisando que a reunião mudou para quinta-feira."],
-    [PASSAGE + "A que horas a biblioteca fecha no sábado?"],
-    [PASSAGE + "Quantos livros posso levar?"],
-    [PASSAGE + "Qual é o telefone da biblioteca?"],
-    ["O que você sabe fazer?", "Você precisa de internet?"],
-    ["Me dê três ideias de café da manhã.", "Qual é a mais rápida?"],
-    ["Como faço um bolo simples?"],
-    ["Corrija: Nós vai ao mercado amanhã."],
-    ["Qual a diferença entre clima e tempo?"],
-    ["Estou ansioso com uma prova amanhã.", "Obrigada, vou tentar."],
-    ["Conte uma piada.", "Tchau!"],
-]
+
+def shape(model: LunaModel) -> str:
+    """Rows of a table of two columns."""
+    m = model.config.model
+    mixers = [
+        *([f"atenção ({m.num_heads} cabeças, {m.num_kv_heads} de chave e valor)"] if m.use_attention else []),
+        *(
+            [f"espaço de estados Mamba-2 ({m.ssm_num_heads} cabeças, estado de {m.state_size})"]
+            if m.use_state_space
+            else []
+        ),
+    ]
+    forward = f"um feed-forward de {m.intermediate_size}"
+    if m.use_moe:
+        layers = sum(m.has_experts(i) for i in range(m.num_layers))
+        forward += f"; em {layers} delas, {m.num_experts} especialistas, {m.experts_per_token} por token"
+    rows = [
+        ("parâmetros", f"{model.num_parameters() / 1e6:.1f} milhões".replace(".", ",")),
+        (
+            "forma",
+            f"{m.num_layers} camadas de largura {m.hidden_size}; em cada uma, {' ao lado de '.join(mixers)}, "
+            f"depois {forward}",
+        ),
+        ("vocabulário", f"{m.vocab_size:,}".replace(",", ".")),
+        ("contexto", f"treinada com até {m.max_position_embeddings:,} tokens".replace(",", ".")),
+    ]
+    return "\n".join(f"| {name} | {value} |" for name, value in rows)
 
 
 @torch.no_grad()
@@ -82,12 +106,12 @@ def bits_per_byte_table(model: LunaModel, data_root: str) -> str:
     return "\n".join(lines).replace(",", ".")
 
 
-def dialogues(model: LunaModel, seed: int) -> tuple[str, float]:
+def dialogues(model: LunaModel, seed: int, count: int) -> tuple[str, float]:
     """The dialogues as Markdown, and tokens per second over all of them (prompts included)."""
     params = SamplingParams(seed=seed, max_new_tokens=200)
     parts: list[str] = []
     tokens, started = 0, time.perf_counter()
-    for number, turns in enumerate(DIALOGUES, start=1):
+    for number, turns in enumerate(DIALOGUES[:count], start=1):
         chat = LunaChat(model, params=params)
         parts.append(f"**{number}.**\n")
         for turn in turns:
@@ -98,26 +122,89 @@ def dialogues(model: LunaModel, seed: int) -> tuple[str, float]:
     return "\n".join(parts), tokens / (time.perf_counter() - started)
 
 
-def main() -> None:
+def targets_table(name: str) -> str:
+    """The stored table of targets, without its title.
+
+    Raises:
+        DataError: there is none, or it is of another model.
+    """
+    command = f"python benchmarks/targets.py {name} …"
+    text = TARGETS.read_text(encoding="utf-8") if TARGETS.exists() else ""
+    _, _, body = text.partition("\n")
+    if f" {name} cumpre " not in f" {body}".replace("\n", " "):
+        raise DataError(f'O modelo do cartão pede a tabela de alvos de "{name}". Faça-a antes: {command}')
+    return body.strip()
+
+
+def filled(text: str, values: dict[str, Callable[[], str]]) -> str:
+    """The text with every field that occurs in it; only those are computed."""
+    for name, value in values.items():
+        field = "{" + name + "}"
+        if field in text:
+            text = text.replace(field, value())
+    return text
+
+
+def write_card(args: argparse.Namespace, command: str) -> str:
+    """Fills the template, writes the card and the manifest; returns the card.
+
+    Raises:
+        LunaError: the template asks for what was not given, or the model cannot be read.
+    """
+    folder = find_model(args.model)
+    model = LunaModel.from_pretrained(folder)
+    name = model.config.model.name
+    template = args.template or DATA / f"cartao-{name}.md"
+    count = min(args.dialogues, len(DIALOGUES))
+    said: list[tuple[str, float]] = []
+
+    def talk() -> tuple[str, float]:
+        if not said:
+            said.append(dialogues(model, args.seed, count))
+        return said[0]
+
+    def pictures() -> str:
+        for run in args.runs:
+            shutil.copyfile(run / "curves.png", folder / f"curvas-{run.name}.png")
+        return curves(args.runs)
+
+    text = filled(
+        template.read_text(encoding="utf-8"),
+        {
+            "forma": lambda: shape(model),
+            "treino": lambda: training(args.runs),
+            "total": lambda: total(args.runs),
+            "curvas": pictures,
+            "fontes": lambda: sources(args.runs),
+            "licencas": lambda: (DATA / "licencas.md").read_text(encoding="utf-8").strip(),
+            "bits_por_byte": lambda: bits_per_byte_table(model, args.data_root),
+            "alvos": lambda: targets_table(name),
+            "numero": lambda: str(count),
+            "dialogos": lambda: talk()[0],
+            "velocidade": lambda: f"{talk()[1]:.0f}",
+            "comando": lambda: command,
+        },
+    )
+    atomic_write_text(folder / CARD, text)
+    write_manifest(folder)
+    return text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("model", type=Path)
+    options.add_argument("model", help="pasta ou nome do modelo")
     options.add_argument("--data-root", required=True)
+    options.add_argument("--runs", type=Path, nargs="*", default=[], help="pastas dos treinos, em ordem")
+    options.add_argument("--template", type=Path)
+    options.add_argument("--dialogues", type=int, default=40)
     options.add_argument("--seed", type=int, default=0)
-    args = options.parse_args()
-    model = LunaModel.from_pretrained(args.model)
-    talk, speed = dialogues(model, args.seed)
-    text = (DATA / f"cartao-{model.config.model.name}.md").read_text(encoding="utf-8")
-    for name, value in (
-        ("bits_por_byte", bits_per_byte_table(model, args.data_root)),
-        ("dialogos", talk),
-        ("velocidade", f"{speed:.0f}"),
-    ):
-        text = text.replace("{" + name + "}", value)
-    atomic_write_text(args.model / CARD, text)
-    write_manifest(args.model)
-    print(text)
+    args = options.parse_args(arguments)
+    told = list(sys.argv[1:] if arguments is None else arguments)
+    place = told.index("--data-root") + 1 if "--data-root" in told else None
+    shown = ["PASTA" if i == place else argument for i, argument in enumerate(told)]
+    print(write_card(args, f"python benchmarks/card.py {shlex.join(shown)}"))
 
 
 if __name__ == "__main__":
