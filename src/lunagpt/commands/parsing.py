@@ -16,7 +16,7 @@ from lunagpt.commands import help_texts
 def number(text: str) -> float:
     """A decimal number, with point or comma."""
     try:
-        return float(text.replace(",", "."))
+        return float(str(text).replace(",", "."))  # the default of an option comes as the number it is
     except ValueError:
         raise typer.BadParameter(help_texts.NOT_A_NUMBER.format(value=text)) from None
 
