@@ -79,8 +79,8 @@ def shape(model: LunaModel) -> str:
         ("parâmetros", f"{model.num_parameters() / 1e6:.1f} milhões".replace(".", ",")),
         (
             "forma",
-            f"{m.num_layers} camadas de largura {m.hidden_size}; em cada uma, {' ao lado de '.join(mixers)}, "
-            f"depois {forward}",
+            f"{m.num_layers} camada{'s' * (m.num_layers > 1)} de largura {m.hidden_size}; em cada uma, "
+            f"{' ao lado de '.join(mixers)}, depois {forward}",
         ),
         ("vocabulário", f"{m.vocab_size:,}".replace(",", ".")),
         ("contexto", f"treinada com até {m.max_position_embeddings:,} tokens".replace(",", ".")),
