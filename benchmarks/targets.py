@@ -7,9 +7,9 @@ the shape of the preset after a colon: aleatorio:mini), or a file of stored resu
 read. The first is the one that is held against the targets; put the untuned model and the peers after it. The
 quotation without a model and the answer that is always the same stand beside them.
 
-Every result is stored as soon as it is there, in `results/alvos/` in the form of `luna evaluate --json`, and
-taken up in the next run where weights, prompts and data are the same (also from `results/avaliacao/`): what
-was interrupted goes on where it was. Evaluation sets are read, never tuned on.
+Every result is stored as soon as it is there, in a folder beside the page (`results/alvos/`) in the form of
+`luna evaluate --json`, and taken up in the next run where weights, prompts and data are the same (also from
+`results/avaliacao/`): what was interrupted goes on where it was. Evaluation sets are read, never tuned on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from machine import describe_machine
 from target_measures import ALONE, BEHAVIOURS, CHECKED, Measurement, baselines, measurements
 
 RESULTS = Path(__file__).parent / "results"
-STORE = RESULTS / "alvos"
 OTHER_STORES = (RESULTS / "avaliacao",)
 RANDOM = "aleatorio"
 
@@ -100,12 +99,13 @@ class Column:
 
     Args:
         given: what the command line says.
+        store: the folder for its results.
 
     Attributes:
         name: for the table. found: its results.
     """
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, given: str, store: Path) -> None:
         self.model: LanguageModel | None = None
         if given.endswith(".json"):
             stored = load_evaluation(given)
@@ -113,7 +113,7 @@ class Column:
             return
         self.model, mark = _opened(given)
         self.name = self.model.name
-        self._path = STORE / f"{self.name}.json"
+        self._path = store / f"{self.name}.json"
         self._record = Evaluation({}, created=datetime.now(UTC).isoformat(timespec="seconds"))
         if self._path.exists():
             kept = load_evaluation(self._path)
@@ -269,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wanted = measurements(args.data_root, Path(scratch))
         columns = []
         for given in args.models:
-            column = Column(given)
+            column = Column(given, args.output.with_suffix(""))
             column.complete(wanted, args.limit, args.peer_limit or args.limit)
             columns.append(column)
         quotation = baselines(args.data_root, args.limit)

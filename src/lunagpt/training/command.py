@@ -9,11 +9,10 @@ from typing import Any
 import torch
 
 from lunagpt.errors import ConfigError
-from lunagpt.model_folders import fingerprint
 from lunagpt.training.checkpoints import list_checkpoints
 from lunagpt.training.parallel import keep_freed_memory
 from lunagpt.training.recipe import read_recipe
-from lunagpt.training.run_record import RunRecord, check_origin
+from lunagpt.training.run_record import RunRecord, check_origin, mark_of
 from lunagpt.training.trainer import Trainer
 
 DEFAULT_PROMPTS = [
@@ -86,7 +85,7 @@ def train_command(
     model.to(recipe.config.device)
     model.config.model.decides_to_think |= recipe.teaches_when_to_think
     recipe.config.save(run_dir / "config.yaml")
-    record = RunRecord(Path(recipe_path).stem, None if base is None else fingerprint(base))
+    record = RunRecord(Path(recipe_path).stem, mark_of(base))
     record.write(run_dir)
 
     tokenizer = model.tokenizer

@@ -9,7 +9,7 @@ from typing import Any
 
 from lunagpt.errors import ConfigError, reason_of
 from lunagpt.files import atomic_write_text
-from lunagpt.model_folders import fingerprint
+from lunagpt.model_folders import fingerprint, shipped_models
 
 FILE = "run.json"
 #: Reasons for which a run stops before its end; with `resume` it goes on.
@@ -68,14 +68,21 @@ def read_record(folder: Path) -> RunRecord | None:
         ) from None
 
 
+def mark_of(base: str | Path | None) -> str | None:
+    """The fingerprint of what a run starts from: a folder or a shipped model; None for anything else."""
+    if base is None:
+        return None
+    path = Path(base).expanduser()
+    return fingerprint(path if path.is_dir() else shipped_models().get(str(base), path))
+
+
 def check_origin(folder: Path, base: str | Path | None) -> RunRecord | None:
     """The record of a run that is to go on from the base it began with.
 
     Raises:
         ConfigError: it began with another model.
     """
-    record = read_record(folder)
-    mark = None if base is None else fingerprint(base)
+    record, mark = read_record(folder), mark_of(base)
     if record is not None and None not in (record.base, mark) and record.base != mark:
         raise ConfigError(
             f"O treino em “{folder}” partiu de outro modelo, e não do que está agora em “{base}”. Apague "
