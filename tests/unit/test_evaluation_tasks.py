@@ -18,7 +18,7 @@ import pytest
 from lunagpt.errors import EvaluationError
 from lunagpt.evaluation import evaluate, load_evaluation, load_suite, load_tasks, save_evaluation
 from lunagpt.evaluation.by_likelihood import gap_place
-from lunagpt.evaluation.contamination import ContaminationReport, TaskOverlap
+from lunagpt.evaluation.contamination_report import ContaminationReport, TaskOverlap
 from lunagpt.evaluation.evaluation_data import data_files, default_data, shipped_data
 from lunagpt.evaluation.evaluator import NO_FILE
 from lunagpt.evaluation.language_models import LogLikelihood, PartialModel, cut_at, plain_dialogue

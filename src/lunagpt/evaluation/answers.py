@@ -61,12 +61,6 @@ def row_ids(rows: Sequence[Row]) -> list[str]:
     return [str(row["id"]) for row in rows]
 
 
-def right_index(row: Row, choices: Sequence[str]) -> int:
-    """Which alternative is right."""
-    index = row.get("answer_index")
-    return int(index) if index is not None else list(choices).index(row["answer"])
-
-
 def classified(
     rows: Sequence[Row], choices: Sequence[Sequence[str]], right: Sequence[int], chosen: Sequence[int]
 ) -> Answers:

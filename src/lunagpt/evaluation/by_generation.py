@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lunagpt.evaluation.answers import Answers, OnProgress, most_frequent, row_ids
+from lunagpt.evaluation.columns import answers_of, bad_row, number_of, text_of
 from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.scoring import (
     chance_f1,
@@ -25,6 +26,14 @@ def measure_generation(
     task: Task, rows: Sequence[Row], examples: Sequence[Row], model: LanguageModel, progress: OnProgress
 ) -> Answers:
     """Lets the model answer each row, always taking the most probable token, and compares."""
+    if task.answer == "number":  # rows are read first: a bad one must not cost minutes of writing
+        numbers = [_right_number(row) for row in rows]
+        return _numbers(rows, numbers, _written(task, rows, model, progress))
+    golds = [_right_texts(row) for row in rows]
+    return _words(task, rows, golds, _written(task, rows, model, progress))
+
+
+def _written(task: Task, rows: Sequence[Row], model: LanguageModel, progress: OnProgress) -> list[str]:
     texts: list[str] = []
     prompts = [render(task.prompt, row) for row in rows]
     for start in range(0, len(rows), _PROMPTS):
@@ -32,7 +41,7 @@ def measure_generation(
         asked = [_dialogue(task, prompt) if task.dialogue else prompt for prompt in piece]
         texts += model.generate(asked, max_new_tokens=task.max_new_tokens, stop=task.stop)
         progress(len(texts), len(rows))
-    return _numbers(rows, texts) if task.answer == "number" else _words(task, rows, texts)
+    return texts
 
 
 def _dialogue(task: Task, prompt: str) -> list[dict[str, str]]:
@@ -40,16 +49,26 @@ def _dialogue(task: Task, prompt: str) -> list[dict[str, str]]:
     return [*system, {"role": "user", "content": prompt}]
 
 
-def _numbers(rows: Sequence[Row], texts: Sequence[str]) -> Answers:
-    golds = [
-        float(row["answer_number"]) if "answer_number" in row else last_number(str(row["answer"]))
-        for row in rows
-    ]
+def _right_number(row: Row) -> float:
+    if row.get("answer_number") is not None:
+        return number_of(row, "answer_number")
+    found = last_number(text_of(row, "answer"))
+    if found is None:
+        raise bad_row(row, "não tem nenhum número em answer")
+    return found
+
+
+def _right_texts(row: Row) -> list[str]:
+    """The right answers; none where the row says that its text has none."""
+    return [] if row.get("answerable") is False else answers_of(row)
+
+
+def _numbers(rows: Sequence[Row], golds: Sequence[float], texts: Sequence[str]) -> Answers:
     found = [last_number(text) for text in texts]
     right = [float(a is not None and a == b) for a, b in zip(found, golds, strict=True)]
     return Answers(
         ids=row_ids(rows),
-        expected=[f"{gold:g}" if gold is not None else "" for gold in golds],
+        expected=[f"{gold:g}" for gold in golds],
         predictions=[text[-_SHOWN:] for text in texts],
         scores={"exact_match": right},
         chance={"exact_match": 0.0},
@@ -57,27 +76,25 @@ def _numbers(rows: Sequence[Row], texts: Sequence[str]) -> Answers:
     )
 
 
-def _words(task: Task, rows: Sequence[Row], texts: Sequence[str]) -> Answers:
+def _words(task: Task, rows: Sequence[Row], golds: Sequence[list[str]], texts: Sequence[str]) -> Answers:
     n = len(rows)
     scores: dict[str, list[float]] = {"exact_match": [], "f1": [], "answerable": []}
     chances = []
     expected = []
-    answerable = [bool(row.get("answerable", True)) for row in rows]
-    for row, text, has_answer in zip(rows, texts, answerable, strict=True):
-        golds = [str(gold) for gold in (row.get("answers") or [row.get("answer") or ""])]
+    for row, right, text in zip(rows, golds, texts, strict=True):
         answer = without_citations(text)
         refused = bool(task.refusal) and is_refusal(answer, task.refusal)
-        if has_answer:
-            scores["exact_match"].append(0.0 if refused else exact_match(answer, golds))
-            scores["f1"].append(0.0 if refused else word_f1(answer, golds))
-            chances.append(chance_f1(str(row.get("context") or ""), golds))
+        if right:
+            scores["exact_match"].append(0.0 if refused else exact_match(answer, right))
+            scores["f1"].append(0.0 if refused else word_f1(answer, right))
+            chances.append(chance_f1(str(row.get("context") or ""), right))
         else:
             scores["exact_match"].append(float(refused))
             scores["f1"].append(float(refused))
             chances.append(0.0)
-        scores["answerable"].append(float(refused != has_answer))
-        expected.append(golds[0] if has_answer else "")
-    without = answerable.count(False) / n
+        scores["answerable"].append(float(refused != bool(right)))
+        expected.append(right[0] if right else "")
+    without = sum(not right for right in golds) / n
     always_refuse = without if task.refusal else None
     return Answers(
         ids=row_ids(rows),

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from lunagpt.errors import EvaluationError
-from lunagpt.evaluation.answers import Answers, OnProgress, classified, right_index, row_ids
+from lunagpt.evaluation.answers import Answers, OnProgress, classified, row_ids
+from lunagpt.evaluation.columns import bad_row, choices_of, list_of, right_index, text_of
 from lunagpt.evaluation.language_models import LanguageModel, LogLikelihood
 from lunagpt.evaluation.task import Row, Task, letter, render
 
@@ -32,7 +32,7 @@ def measure_choices(
     before = worked_examples(task, examples)
     asked = []
     for row in rows:
-        choices = _choices(task, row)
+        choices = choices_of(task, row)
         texts = [render(task.continuation, row, choice=c, letter=letter(i)) for i, c in enumerate(choices)]
         contexts = [
             before + render(task.prompt, row, choice=c, letter=letter(i)) for i, c in enumerate(choices)
@@ -58,10 +58,10 @@ def measure_gaps(
     asked = []
     for row in rows:
         start, end = gap_place(task, row)
-        sentence = str(row["context"])
+        sentence = text_of(row, "context")
         head, tail = render(task.prompt, row) + " " + sentence[:start], sentence[end:]
         pairs = []
-        for choice in _choices(task, row):
+        for choice in choices_of(task, row):
             if task.score == "rest":
                 pairs.append((before + head + choice, tail))
             else:
@@ -97,7 +97,7 @@ def worked_examples(task: Task, examples: Sequence[Row]) -> str:
     """The solved examples of a few-shot prompt, each followed by an empty line."""
     parts = []
     for row in examples:
-        choices = _choices(task, row)
+        choices = choices_of(task, row)
         right = right_index(row, choices)
         parts.append(
             render(task.prompt, row, choice=choices[right])
@@ -112,12 +112,12 @@ def gap_place(task: Task, row: Row) -> tuple[int, int]:
     Raises:
         EvaluationError: the sentence has no gap.
     """
-    sentence = str(row["context"])
+    sentence = text_of(row, "context")
     if task.gap_span is None:
         start = sentence.find(task.gap)
         length = len(task.gap)
     else:  # a span of tokens: walk to it, since the word may stand in the sentence more than once
-        tokens, (first, end) = row["tokens"], row[task.gap_span]
+        tokens, (first, end) = list_of(row, "tokens"), list_of(row, task.gap_span)
         place = 0
         for token in tokens[:first]:
             place = sentence.find(token, place) + len(token)
@@ -125,17 +125,8 @@ def gap_place(task: Task, row: Row) -> tuple[int, int]:
         start = len(sentence) - len(word)
         length = len(" ".join(tokens[first:end]))
     if start < 0:
-        raise EvaluationError(f'A linha {row.get("id", "?")} não tem a lacuna "{task.gap}".')
+        raise bad_row(row, f'não tem a lacuna "{task.gap}"')
     return start, start + length
-
-
-def _choices(task: Task, row: Row) -> list[str]:
-    choices = row.get(task.choices)
-    if not choices:
-        raise EvaluationError(
-            f'A linha {row.get("id", "?")} não tem alternativas na coluna "{task.choices}". Confira os dados.'
-        )
-    return [str(choice) for choice in choices]
 
 
 def _scores(
@@ -174,7 +165,7 @@ def _normalized(task: Task, pair: Pair, found: LogLikelihood) -> float:
 
 
 def _chosen(task: Task, rows: Sequence[Row], scores: Sequence[Sequence[float]]) -> Answers:
-    choices = [_choices(task, row) for row in rows]
+    choices = [choices_of(task, row) for row in rows]
     right = [right_index(row, entry) for row, entry in zip(rows, choices, strict=True)]
     chosen = [max(range(len(entry)), key=entry.__getitem__) for entry in scores]
     return classified(rows, choices, right, chosen)
@@ -184,7 +175,7 @@ def _masses(task: Task, rows: Sequence[Row], scores: Sequence[Sequence[float]]) 
     """The probability that the right ones among the alternatives get together (TruthfulQA's MC2)."""
     masses, shares = [], []
     for row, entry in zip(rows, scores, strict=True):
-        labels: Any = row[task.labels or "labels"]
+        labels = list_of(row, task.labels or "labels")
         highest = max(entry)
         weights = [math.exp(score - highest) for score in entry]
         right = sum(weight for weight, label in zip(weights, labels, strict=True) if label)

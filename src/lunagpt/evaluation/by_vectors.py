@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lunagpt.errors import EvaluationError
-from lunagpt.evaluation.answers import Answers, OnProgress, classified, most_frequent, right_index, row_ids
+from lunagpt.evaluation.answers import Answers, OnProgress, classified, most_frequent, row_ids
+from lunagpt.evaluation.columns import bad_row, choices_of, number_of, right_index, text_of
 from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.probing import FOLDS, pair_features, probe_predictions
 from lunagpt.evaluation.task import Row, Task, render
@@ -28,7 +29,7 @@ def measure_probe(
     task: Task, rows: Sequence[Row], examples: Sequence[Row], model: LanguageModel, progress: OnProgress
 ) -> Answers:
     """Classification by a linear probe (see `lunagpt.evaluation.probing`) on one text or a pair of texts."""
-    choices = [[str(choice) for choice in row[task.choices]] for row in rows]
+    choices = [choices_of(task, row) for row in rows]
     right = [right_index(row, entry) for row, entry in zip(rows, choices, strict=True)]
     if any(entry != choices[0] for entry in choices):
         raise EvaluationError("A sonda linear precisa das mesmas classes em todas as linhas.")
@@ -45,12 +46,13 @@ def measure_similarity(
     task: Task, rows: Sequence[Row], examples: Sequence[Row], model: LanguageModel, progress: OnProgress
 ) -> Answers:
     """Correlation between the cosine of two sentences and the similarity that people gave them."""
+    given = [number_of(row, "answer") for row in rows]
     first, second = _sides(task, rows, model, progress)
     mean = np.concatenate((first, second)).mean(axis=0)
     cosines = (_unit(first - mean) * _unit(second - mean)).sum(axis=1)
     return Answers(
         ids=row_ids(rows),
-        expected=[str(float(row["answer"])) for row in rows],
+        expected=[str(grade) for grade in given],
         predictions=[f"{cosine:.3f}" for cosine in cosines],
         scores={"pearson": [float(cosine) for cosine in cosines]},
         chance={"pearson": 0.0},
@@ -67,6 +69,11 @@ def measure_retrieval(
         rows: the queries; `answer` is the id of the right document.
         documents: the whole collection, whatever the limit.
     """
+    place = {str(row["id"]): i for i, row in enumerate(documents)}
+    wanted = [text_of(row, "answer") for row in rows]
+    for row, answer in zip(rows, wanted, strict=True):
+        if answer not in place:
+            raise bad_row(row, f'pede o documento "{answer}", que não está no arquivo')
     total = len(documents) + len(rows)
     texts = [render(task.texts[0], row) for row in documents]
     found = _embedded(model, texts, lambda done, _: progress(done, total))
@@ -77,21 +84,20 @@ def measure_retrieval(
     )
     mean = found.mean(axis=0)
     scores = _unit(asked - mean) @ _unit(found - mean).T
-    place = {str(row["id"]): i for i, row in enumerate(documents)}
     same: dict[str, list[int]] = {}
     for i, text in enumerate(texts):
         same.setdefault(text, []).append(i)
     ranks, predictions = [], []
-    for row, line in zip(rows, scores, strict=True):
-        right = same[texts[place[str(row["answer"])]]]
+    for answer, line in zip(wanted, scores, strict=True):
+        right = same[texts[place[answer]]]
         ranks.append(1 + int((line > line[right].max()).sum()))
         predictions.append(str(documents[int(line.argmax())]["id"]))
     d, n = len(documents), len(rows)
-    counts = Counter(str(row["answer"]) for row in rows)
+    counts = Counter(wanted)
     top = [count / n for _, count in counts.most_common(_RANKS)]
     return Answers(
         ids=row_ids(rows),
-        expected=[str(row["answer"]) for row in rows],
+        expected=wanted,
         predictions=predictions,
         scores={
             "mrr": [1 / rank if rank <= _RANKS else 0.0 for rank in ranks],

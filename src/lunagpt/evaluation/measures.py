@@ -21,6 +21,7 @@ from lunagpt.errors import EvaluationError
 from lunagpt.evaluation.answers import Answers
 from lunagpt.evaluation.behaviours.text_measures import fold, mentions, words
 from lunagpt.evaluation.by_likelihood import measure_choices
+from lunagpt.evaluation.columns import list_of
 from lunagpt.evaluation.evaluation_data import data_files
 from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.statistics import mean_interval
@@ -157,10 +158,15 @@ def question_from(raw: Mapping[str, Any], seed: int) -> Question:
 
 def question_of(row: Row) -> Question | None:
     """A question of the user's data: question, and answer, answers or choices with answer_index; else
-    None."""
+    None.
+
+    Raises:
+        EvaluationError: choices or answers are no list.
+    """
     text = row.get("question") or row.get("pergunta") or row.get("instruction")
-    choices = tuple(map(str, row.get("choices") or ()))
-    answers = row.get("answers") or [row.get("answer") or row.get("resposta") or row.get("output") or ""]
+    choices = tuple(map(str, list_of(row, "choices"))) if row.get("choices") else ()
+    given = row.get("answer") or row.get("resposta") or row.get("output") or ""
+    answers = list_of(row, "answers") if row.get("answers") else [given]
     right = row.get("answer_index")
     if choices and not isinstance(right, int):
         right = choices.index(str(answers[0])) if str(answers[0]) in choices else None
@@ -183,10 +189,12 @@ def read_rows_of(path: str | Path, limit: int | None) -> list[Row]:
     """The first `limit` rows of the user's file (None: all).
 
     Raises:
-        EvaluationError, DataError: it cannot be read or is empty.
+        EvaluationError, DataError: it cannot be read, is empty or is a folder of several files.
     """
-    (file,) = data_files(path).values()
-    return file.rows[:limit]
+    files = list(data_files(path).values())
+    if len(files) > 1:
+        raise EvaluationError(f'Há {len(files)} arquivos em "{path}". Indique um deles em test_dataset.')
+    return files[0].rows[:limit]
 
 
 def choose(model: LanguageModel, questions: Sequence[Question]) -> list[float]:

@@ -159,8 +159,15 @@ def render(template: str, row: Row, **more: str) -> str:
     White space at the beginning goes, so that a template may start with a part that some rows lack.
 
     Raises:
-        EvaluationError: the template names a column that no row of this kind has.
+        EvaluationError: the template names a column that no row of this kind has, or the row has neither a
+            context nor a question where the template asks for them.
     """
+    asked = _fields(template) & set(_USUAL)
+    if asked and not any(row.get(name) for name in asked):
+        raise EvaluationError(
+            f"A linha {row.get('id', '?')} não tem nada na coluna {' nem em '.join(sorted(asked))}, que o "
+            "texto da tarefa pede. Corrija os dados ou o arquivo da tarefa."
+        )
     options = "\n".join(f"{letter(i)}) {choice}" for i, choice in enumerate(row.get("choices") or []))
     values = {key: "" if value is None else value for key, value in row.items()}
     try:
@@ -170,6 +177,15 @@ def render(template: str, row: Row, **more: str) -> str:
             f"O texto da tarefa pede a coluna {error}, que a linha {row.get('id', '?')} não tem. "
             "Corrija o arquivo da tarefa ou os dados."
         ) from None
+
+
+@cache
+def _fields(template: str) -> frozenset[str]:
+    """The columns that a template names."""
+    try:
+        return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
+    except ValueError:  # an unpaired brace: `render` says so
+        return frozenset()
 
 
 @cache
@@ -239,6 +255,6 @@ def select_tasks(names: Sequence[str], tasks: Sequence[Task]) -> list[Task]:
     for name in names:
         if name not in by_name:
             near = get_close_matches(name, by_name, n=1)
-            hint = f' Você quis dizer "{near[0]}"?' if near else ""
+            hint = f' Você quis dizer "{near[0]}"?' if near else " docs/avaliacao.md tem a lista delas."
             raise EvaluationError(f'Não há tarefa "{name}".{hint}')
     return [by_name[name] for name in names]
