@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lunagpt.errors import DataError
-from lunagpt.evaluation.contamination import ContaminationReport, find_contamination, load_report, main
+from lunagpt.evaluation.contamination import find_contamination, main
+from lunagpt.evaluation.contamination_report import ContaminationReport, load_report
 from lunagpt.evaluation.word_runs import RunIndex, WordHasher, run_hashes, texts_of
 
 TEXT = (

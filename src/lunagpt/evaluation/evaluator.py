@@ -8,22 +8,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from lunagpt.errors import EvaluationError, MissingDependencyError
+from lunagpt.errors import DataError, EvaluationError
 from lunagpt.evaluation import by_generation, by_likelihood, by_vectors
 from lunagpt.evaluation.answers import Answers, OnProgress
+from lunagpt.evaluation.contamination_report import ContaminationReport, shipped_report
 from lunagpt.evaluation.evaluation_data import DataFile, data_files, shipped_data
 from lunagpt.evaluation.language_models import LanguageModel, open_language_model
 from lunagpt.evaluation.provenance import Provenance
 from lunagpt.evaluation.results import Evaluation, Result, interval_of, recompute
 from lunagpt.evaluation.suites import Suite
 from lunagpt.evaluation.task import Row, Task, kind_of, shipped_tasks
-
-if TYPE_CHECKING:
-    from lunagpt.evaluation.contamination import ContaminationReport
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ def evaluate(
             own is measured by the general tasks for the values in its column `task`.
         data: evaluation files, or folders with them.
         limit: items of each task, drawn with `seed`; overrules the limits of a suite.
-        contamination: what evaluation and training data share; see `lunagpt.evaluation.contamination`.
+        contamination: what evaluation and training data share; None takes the report on this project's data.
         on_task: told the task about to be measured, its number from 1 and how many there are.
         on_progress: told how many items of the task are done, of how many.
 
@@ -86,7 +84,7 @@ def evaluate(
         EvaluationError: there is no data, or no task fits it.
     """
     language_model = open_language_model(model)
-    provenance = Provenance.of(language_model, contamination)
+    provenance = Provenance.of(language_model, contamination or shipped_report())
     evaluation = Evaluation(
         model={
             "name": language_model.name,
@@ -110,9 +108,7 @@ def evaluate(
             on_task(entry.task, number, len(plan))
         try:
             results = measure(language_model, entry, seed, on_progress or (lambda done, total: None))
-        except MissingDependencyError:
-            raise
-        except EvaluationError as error:
+        except (EvaluationError, DataError) as error:
             evaluation.skipped[entry.task.name] = str(error)
             logger.warning("%s: %s", entry.task.title, error)
             continue
@@ -251,9 +247,10 @@ class ModelEvaluator:
         tasks: Sequence[Task] | Suite | None = None,
         limit: int | None = None,
         seed: int = 0,
+        contamination: ContaminationReport | None = None,
     ) -> Evaluation:
         """See `lunagpt.evaluation.evaluate`."""
-        return evaluate(self.model, tasks, data, limit, seed)
+        return evaluate(self.model, tasks, data, limit, seed, contamination=contamination)
 
     def evaluate_quality(
         self,

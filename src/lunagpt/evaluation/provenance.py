@@ -15,7 +15,7 @@ from lunagpt.errors import ConfigError
 from lunagpt.evaluation.results import Contamination, Result, recompute
 
 if TYPE_CHECKING:
-    from lunagpt.evaluation.contamination import ContaminationReport
+    from lunagpt.evaluation.contamination_report import ContaminationReport
     from lunagpt.evaluation.evaluation_data import DataFile
     from lunagpt.evaluation.language_models import LanguageModel
 
