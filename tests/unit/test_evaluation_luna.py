@@ -10,8 +10,9 @@ import torch
 from tests.unit.test_model import make_model
 
 from lunagpt.errors import EvaluationError
-from lunagpt.evaluation.language_models import LanguageModel, windows
+from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.luna_language_model import LunaLanguageModel, select_rows
+from lunagpt.evaluation.scoring_plan import windows
 from lunagpt.models import LunaModel
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -125,6 +126,20 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EvaluationError, match="transformers não conseguiu"):
         open_language_model(tmp_path)
+
+
+def test_a_folder_without_some_of_its_weights_is_refused(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    copy = shutil.copytree(folder, tmp_path / "copia")
+    weights = load_file(copy / "model.safetensors")
+    del weights["model.layers.0.feed_forward.up_proj.weight"]
+    save_file(weights, copy / "model.safetensors", {"format": "pt"})
+    with pytest.raises(EvaluationError, match=r"Faltam pesos .*: 1, entre eles .*up_proj"):
+        open_language_model(copy)
+    (copy / "model.safetensors").write_bytes(b"nada disso")
+    with pytest.raises(EvaluationError, match="transformers não conseguiu"):
+        open_language_model(copy)
 
 
 def test_a_gguf_file_needs_llama_cpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,18 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lunagpt.errors import EvaluationError, missing_extra
-from lunagpt.evaluation.language_models import (
-    LogLikelihood,
-    PartialModel,
-    ScoringJob,
-    ScoringPlan,
-    Sums,
-    common_length,
-    cut_at,
-    plain_dialogue,
-    split_pair,
-    windows,
-)
+from lunagpt.evaluation.language_models import LogLikelihood, PartialModel, cut_at, plain_dialogue
+from lunagpt.evaluation.scoring_plan import ScoringJob, ScoringPlan, Sums, common_length, split_pair, windows
 from lunagpt.files import sha256_file
 
 if TYPE_CHECKING:

@@ -18,17 +18,8 @@ import torch
 from torch import Tensor
 
 from lunagpt.engines.context_window import fit_prompt
-from lunagpt.evaluation.language_models import (
-    LogLikelihood,
-    PartialModel,
-    ScoringJob,
-    ScoringPlan,
-    Sums,
-    common_length,
-    cut_at,
-    split_pair,
-    windows,
-)
+from lunagpt.evaluation.language_models import LogLikelihood, PartialModel, cut_at
+from lunagpt.evaluation.scoring_plan import ScoringJob, ScoringPlan, Sums, common_length, split_pair, windows
 from lunagpt.files import sha256_file
 from lunagpt.generation import SamplingParams, generate_batch
 from lunagpt.models.checkpoint import MANIFEST

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,16 +16,11 @@ from lunagpt.errors import EvaluationError, missing_extra
 from lunagpt.evaluation.language_models import (
     LogLikelihood,
     PartialModel,
-    ScoringJob,
-    ScoringPlan,
-    Sums,
     as_messages,
-    common_length,
     cut_at,
     plain_dialogue,
-    split_pair,
-    windows,
 )
+from lunagpt.evaluation.scoring_plan import ScoringJob, ScoringPlan, Sums, common_length, split_pair, windows
 from lunagpt.files import sha256_file
 
 if TYPE_CHECKING:
@@ -64,15 +59,22 @@ class TransformersLanguageModel(PartialModel):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(self.path, local_files_only=True)
-            self.model: Any = AutoModelForCausalLM.from_pretrained(
-                self.path, local_files_only=True, dtype="auto"
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                self.path, local_files_only=True, dtype="auto", output_loading_info=True
             )
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # what a broken folder raises depends on its architecture
             raise EvaluationError(
                 f'O transformers não conseguiu carregar "{self.path}": {error}. Confira se a pasta tem '
                 "config.json, os pesos e o tokenizador de um modelo causal."
-            ) from None
-        cast(Any, self.model).to(device).eval()
+            ) from error
+        self.model: Any = loaded[0]
+        absent = sorted(loaded[1]["missing_keys"])
+        if absent:  # transformers would go on with random numbers in their place
+            raise EvaluationError(
+                f'Faltam pesos em "{self.path}": {len(absent)}, entre eles {absent[0]}. Copie a pasta de '
+                "novo, com todos os arquivos."
+            )
+        self.model.to(device).eval()
         if device == "cpu":
             self.model.float()  # 16-bit products are slow on most CPUs
         bos = self.tokenizer.bos_token_id
