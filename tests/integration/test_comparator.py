@@ -96,6 +96,17 @@ def test_mistakes(models: list[LunaModel]) -> None:
         comparator.add_model("um", models[1])
     with pytest.raises(EvaluationError, match="Falta dizer em que comparar"):
         comparator.compare()
+    with pytest.raises(EvaluationError, match="a medida elegância"):
+        comparator.compare(metrics=["accuracy", "elegância"])
+
+
+def test_a_measure_that_a_set_does_not_allow_is_left_out(models: list[LunaModel], tmp_path: Path) -> None:
+    (tmp_path / "textos.jsonl").write_text(json.dumps({"text": "O rio corre para o mar."}), encoding="utf-8")
+    comparator = ModelComparator()
+    comparator.add_model("um", models[0])
+    comparison = comparator.compare({"textos": tmp_path / "textos.jsonl"}, ["accuracy", "relevance"])
+    assert [task.results[0].metric for task in comparison.tasks] == ["bits_per_byte"]
+    assert "A tarefa textos (relevância) ficou de fora" in " ".join(comparison.notices)
 
 
 def test_a_missing_model_is_known_before_anything_is_measured(models: list[LunaModel], data: Path) -> None:

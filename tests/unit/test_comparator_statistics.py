@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.synthetic_results import result
 
+from lunagpt.evaluation.comparison import ComparedModel, compare_results
 from lunagpt.evaluation.paired import compare_paired, compare_statistics, holm, mcnemar_exact
 from lunagpt.evaluation.statistics import pearson
 
@@ -123,3 +126,13 @@ def test_what_cannot_be_paired_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"scores|weights"):
         compare_paired(first, second, weights)
+
+
+def test_items_of_one_id_are_paired_by_their_place() -> None:
+    first, second = (
+        replace(result("t", scores), item_ids=["x"] * 4) for scores in ([1, 1, 0, 0], [1, 0, 0, 0])
+    )
+    models = [ComparedModel("um"), ComparedModel("dois")]
+    test = compare_results(models, [[first], [second]]).tasks[0].duels[0].test
+    assert test is not None
+    assert (test.n, test.difference, test.wins, test.losses) == (4, -0.25, 0, 1)

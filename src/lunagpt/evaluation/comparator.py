@@ -16,11 +16,12 @@ import lunagpt
 from lunagpt.errors import EvaluationError, LunaError
 from lunagpt.evaluation.comparison import ComparedModel, Comparison, Sample, TaskComparison, compare_results
 from lunagpt.evaluation.comparison_plan import Plan, plan_data, plan_sets
+from lunagpt.evaluation.contamination_report import ContaminationReport
 from lunagpt.evaluation.evaluator import evaluate
 from lunagpt.evaluation.language_models import LanguageModel, open_language_model
 from lunagpt.evaluation.measures import Score
-from lunagpt.evaluation.quality import evaluate_quality
-from lunagpt.evaluation.results import Evaluation, Result
+from lunagpt.evaluation.quality import QUALITY_METRICS, evaluate_quality
+from lunagpt.evaluation.results import METRIC_TITLES, Evaluation, Result
 from lunagpt.evaluation.suites import Suite, load_suite
 from lunagpt.evaluation.task import Row, Task
 from lunagpt.reporting.machine import describe_machine
@@ -33,6 +34,7 @@ _SAMPLES_PER_TASK = 1
 _MOST_SAMPLES = 8
 _SPEED_LENGTH = 128  # tokens of the prompt whose speed is measured
 _SPEED_ITERATIONS = 5
+_OWN_METRICS = ("accuracy", "speed")  # beside those of `evaluate_quality`
 _ORIGINS = {"luna": "LunaModel na memória", "engine": "motor de conversa"}
 
 
@@ -87,6 +89,7 @@ class ModelComparator:
         *,
         suite: str | Suite | None = None,
         data: AnyPath | Sequence[AnyPath] = (),
+        contamination: ContaminationReport | None = None,
     ) -> Comparison:
         """Measures all models on the same items and tests their differences.
 
@@ -97,19 +100,24 @@ class ModelComparator:
                 those of `evaluate_quality`, e.g. "fluency", "relevance", "consistency", "perplexity".
             max_samples_per_set: items of each set or task.
             suite, data: instead of `test_sets`, a suite of tasks ("rapida", "completa") and its data.
+            contamination: see `lunagpt.evaluation.evaluate`.
 
         Raises:
-            EvaluationError: there is no model, or nothing to measure them on.
+            EvaluationError: there is no model, nothing to measure them on, or a metric is unknown.
             LunaError: a model cannot be opened.
         """
         if not self._entries:
             raise EvaluationError("Não há modelos para comparar. Acrescente-os com add_model(nome, modelo).")
+        unknown = [metric for metric in metrics if metric not in (*_OWN_METRICS, *QUALITY_METRICS)]
+        if unknown:
+            known = ", ".join((*_OWN_METRICS, *QUALITY_METRICS))
+            raise EvaluationError(f"Não conheço a medida {', '.join(unknown)}. As medidas são: {known}.")
         wanted = load_suite(suite) if isinstance(suite, str) else suite
         plan = self._plan(test_sets, wanted, [data] if isinstance(data, str | PathLike) else data, metrics)
         for entry in self._entries:
             _require_to_exist(entry.model)  # before the first one is measured, which takes minutes
         for entry in self._entries:
-            self._measure(entry, plan, metrics, max_samples_per_set)
+            self._measure(entry, plan, metrics, max_samples_per_set, contamination)
         evaluations = [entry.evaluation or Evaluation({}) for entry in self._entries]
         comparison = compare_results(
             [_introduce(entry) for entry in self._entries],
@@ -202,22 +210,34 @@ class ModelComparator:
             "LunaGPT": lunagpt.__version__,
         }
 
-    def _measure(self, entry: _Entry, plan: Plan, metrics: Sequence[str], limit: int | None) -> None:
+    def _measure(
+        self,
+        entry: _Entry,
+        plan: Plan,
+        metrics: Sequence[str],
+        limit: int | None,
+        contamination: ContaminationReport | None,
+    ) -> None:
         if isinstance(entry.model, Evaluation):
             return
         self._notify(f"Abrindo {entry.name}…")
         model = open_language_model(entry.model, name=entry.name)
-        entry.evaluation = self._evaluate(model, plan, metrics, limit)
+        entry.evaluation = self._evaluate(model, plan, metrics, limit, contamination)
         if "speed" in metrics:
             entry.speed = self._speed(model, entry)
         del model
         gc.collect()  # the next model needs the memory
 
     def _evaluate(
-        self, model: LanguageModel, plan: Plan, metrics: Sequence[str], limit: int | None
+        self,
+        model: LanguageModel,
+        plan: Plan,
+        metrics: Sequence[str],
+        limit: int | None,
+        contamination: ContaminationReport | None,
     ) -> Evaluation:
         whole = Evaluation({"name": model.name, "kind": model.kind, **model.describe()}, seed=self._seed)
-        quality = [metric for metric in metrics if metric not in ("accuracy", "speed")]
+        quality = [metric for metric in metrics if metric not in _OWN_METRICS]
         for run in plan.runs:
             if "accuracy" in metrics:
                 found = evaluate(
@@ -226,14 +246,21 @@ class ModelComparator:
                     run.paths,
                     limit,
                     self._seed,
+                    contamination=contamination,
                     on_task=lambda task, i, n: self._notify(f"{model.name}: {task.title} ({i} de {n})…"),
                 )
+                whole.model, whole.created = whole.model | found.model, found.created
                 whole.results += found.results
                 whole.skipped |= found.skipped
             if quality:
-                self._notify(f"{model.name}: {listing(quality)} em {run.title}…")
+                titles = listing([METRIC_TITLES[metric] for metric in quality])
+                self._notify(f"{model.name}: {titles} em {run.title}…")
                 for path in run.paths:
-                    scores = evaluate_quality(model, quality, path, limit, self._seed)
+                    try:
+                        scores = evaluate_quality(model, quality, path, limit, self._seed)
+                    except EvaluationError as error:
+                        whole.skipped[f"{run.title} ({titles})"] = str(error)
+                        continue
                     whole.results += [
                         _as_result(score, name, run.title, model.name) for name, score in scores.items()
                     ]

@@ -10,40 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from lunagpt.evaluation.paired import PairedTest, compare_paired, compare_statistics, holm
-from lunagpt.evaluation.results import LOWER_IS_BETTER, PERCENTAGES, Result, statistic_of
+from lunagpt.evaluation.results import Result, statistic_of
 
 SCHEMA = "lunagpt-comparison-1"
 LEVEL = 0.05  # of a finding, after Holm's correction
 
 LEAST_RADAR_AXES, MOST_RADAR_AXES = 3, 12
 
-# Measures of `evaluate_quality`, beside those of tasks.
-_QUALITY_TITLES = {
-    "fluency": "fluência",
-    "relevance": "relevância",
-    "consistency": "coerência",
-    "perplexity": "perplexidade",
-}
-_LOWER_IS_BETTER = LOWER_IS_BETTER | {"perplexity"}
-
 Verdict = Literal["melhor", "pior", "empate", "sem teste"]
-
-
-def is_share(result: Result) -> bool:
-    """Whether the value is a share from 0 to 1, shown as a percentage."""
-    return result.metric in PERCENTAGES or (
-        result.metric in _QUALITY_TITLES and result.metric not in _LOWER_IS_BETTER
-    )
-
-
-def higher_is_better(result: Result) -> bool:
-    """Direction of the metric."""
-    return result.metric not in _LOWER_IS_BETTER
-
-
-def metric_title(result: Result) -> str:
-    """Name of the metric for readers."""
-    return _QUALITY_TITLES.get(result.metric, result.metric_title)
 
 
 def floor(result: Result) -> float:
@@ -52,7 +26,7 @@ def floor(result: Result) -> float:
     if result.chance is None:
         return math.nan
     levels = [level for level in (result.chance, result.constant) if level is not None]
-    return max(levels) if higher_is_better(result) else min(levels)
+    return max(levels) if result.higher_is_better else min(levels)
 
 
 @dataclass(frozen=True)
@@ -160,7 +134,7 @@ _ITEMS = ("per_item", "item_ids", "expected", "predictions", "weights")
 
 def radar_tasks(comparison: Comparison) -> list[TaskComparison]:
     """The tasks of a radar chart: those measured in shares, none if they are fewer than three."""
-    tasks = [task for task in comparison.tasks if is_share(task.results[0])]
+    tasks = [task for task in comparison.tasks if task.results[0].is_share]
     return tasks[:MOST_RADAR_AXES] if len(tasks) >= LEAST_RADAR_AXES else []
 
 
@@ -184,7 +158,7 @@ def compare_results(
         adjusted = holm([math.nan if test is None else test.p for test in tests])
         columns.append(
             [
-                Duel(test, p, _verdict(test, p, higher_is_better(row[0])))
+                Duel(test, p, _verdict(test, p, row[0].higher_is_better))
                 for test, p, row in zip(tests, adjusted, rows, strict=True)
             ]
         )
@@ -194,8 +168,11 @@ def compare_results(
 
 def _test(first: Result, second: Result, seed: int) -> PairedTest | None:
     """The paired test over the items that both have; None if there are none or they were asked otherwise."""
-    place = {item: i for i, item in enumerate(second.item_ids)}
-    shared = [(i, place[item]) for i, item in enumerate(first.item_ids) if item in place]
+    if first.item_ids == second.item_ids:  # also where ids repeat
+        shared = [(i, i) for i in range(len(first.item_ids))]
+    else:
+        place = {item: i for i, item in enumerate(second.item_ids)}
+        shared = [(i, place[item]) for i, item in enumerate(first.item_ids) if item in place]
     if not shared or first.prompt_hash != second.prompt_hash:
         return None
     left, right = (np.array(indices) for indices in zip(*shared, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lunagpt.evaluation.comparison import Comparison, Duel, TaskComparison, floor, is_share
+from lunagpt.evaluation.comparison import Comparison, Duel, TaskComparison, floor
 from lunagpt.evaluation.results import Result
 from lunagpt.reporting.wording import count, listing, number, p_value, percent, points
 
@@ -102,12 +102,12 @@ def hollow_wins(comparison: Comparison) -> list[str]:
 
 def write_value(result: Result, value: float) -> str:
     """A value of the result's metric."""
-    return percent(value) if is_share(result) else number(value, 3)
+    return percent(value) if result.is_share else number(value, 3)
 
 
 def write_difference(result: Result, value: float) -> str:
     """A difference of two values of the result's metric."""
-    return points(value) if is_share(result) else number(value, 3, signed=True)
+    return points(value) if result.is_share else number(value, 3, signed=True)
 
 
 def write_interval(result: Result, low: float, high: float) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from lunagpt.errors import EvaluationError
-from lunagpt.evaluation.comparison import floor, higher_is_better, is_share, metric_title
+from lunagpt.evaluation.comparison import floor
+from lunagpt.evaluation.findings import write_value
 from lunagpt.evaluation.results import Evaluation, Result, load_evaluation, statistic_of
 from lunagpt.reporting.markdown import escaped, table
-from lunagpt.reporting.wording import number, percent
+from lunagpt.reporting.wording import number
 
 #: Results of a model by task and metric.
 Column = dict[tuple[str, str], Result]
@@ -111,7 +112,7 @@ def grade(column: Column, columns: Sequence[Column]) -> tuple[float, float, floa
     shared = [
         key
         for key, result in column.items()
-        if is_share(result)
+        if result.is_share
         and not math.isnan(floor(result))
         and key == _main(column, key[0])
         and all(key in other for other in columns)
@@ -160,19 +161,19 @@ def _task_rows(columns: Sequence[Column]) -> Iterator[list[str]]:
         first = max((r for r in found if r is not None), key=lambda r: r.n)
         level = floor(first)
         telling = [r.value for r in found if r is not None and r.says_something]
-        best = (max if higher_is_better(first) else min)(telling) if telling else math.nan
+        best = (max if first.higher_is_better else min)(telling) if telling else math.nan
         yield [
-            escaped(f"{first.title}: {metric_title(first)}"),
+            escaped(f"{first.title}: {first.metric_title}"),
             number(first.n, 0),
-            "" if math.isnan(level) else _written(first, level),
+            "" if math.isnan(level) else write_value(first, level),
             *("–" if r is None else _cell(r, best, first.n) for r in found),
         ]
 
 
 def _cell(result: Result, best: float, usual: int) -> str:
     half = (result.high - result.low) / 2
-    shown = number(100 * half, 1) if is_share(result) else number(half, 3)
-    text = f"{_written(result, result.value)} ±{shown}"
+    shown = number(100 * half, 1) if result.is_share else number(half, 3)
+    text = f"{write_value(result, result.value)} ±{shown}"
     if result.n != usual:
         text += f" (n = {number(result.n, 0)})"
     if result.contamination is not None:
@@ -180,10 +181,6 @@ def _cell(result: Result, best: float, usual: int) -> str:
     if not result.says_something:
         return f"*{text}*"
     return f"**{text}**" if result.value == best else text
-
-
-def _written(result: Result, value: float) -> str:
-    return percent(value) if is_share(result) else number(value, 3)
 
 
 def _notes(line: _Line) -> Iterator[str]:
@@ -199,5 +196,5 @@ def _notes(line: _Line) -> Iterator[str]:
     for result in line.column.values():
         note = result.contamination
         if note is not None and result.metric == _main(line.column, result.task)[1]:
-            rest = "" if note.clean_value is None else f"; sem eles, {_written(result, note.clean_value)}"
+            rest = "" if note.clean_value is None else f"; sem eles, {write_value(result, note.clean_value)}"
             yield f"{name}, {escaped(result.title)}: {note.dirty} de {result.n} itens no treino{rest}."

@@ -12,8 +12,6 @@ from lunagpt.evaluation.comparison import (
     Sample,
     TaskComparison,
     floor,
-    higher_is_better,
-    metric_title,
 )
 from lunagpt.evaluation.paired import PairedTest
 from lunagpt.evaluation.results import Result
@@ -60,7 +58,7 @@ def value_rows(tasks: Sequence[TaskComparison]) -> Iterator[list[str]]:
         first = task.results[0]
         level = floor(first)
         yield [
-            f"{first.title}: {metric_title(first)}",
+            f"{first.title}: {first.metric_title}",
             _items(task),
             "" if math.isnan(level) else findings.write_value(first, level),
             *(" ".join(filter(None, value_parts(result))) for result in task.results),
@@ -95,7 +93,7 @@ def duel_rows(comparison: Comparison, other: int) -> Iterator[list[str]]:
             number(test.n, 0),
             findings.write_difference(result, test.difference),
             " a ".join(findings.write_difference(result, end) for end in (test.low, test.high)),
-            _won_and_lost(test, higher_is_better(result)),
+            _won_and_lost(test, result.higher_is_better),
             findings.verdict_words(duel),
         ]
 

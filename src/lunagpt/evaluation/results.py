@@ -127,7 +127,13 @@ class Result:
 
     @property
     def higher_is_better(self) -> bool:
+        """Direction of the metric."""
         return self.metric not in LOWER_IS_BETTER
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the value is a share from 0 to 1, shown as a percentage."""
+        return self.metric in PERCENTAGES
 
     @property
     def verdict(self) -> str:
@@ -234,11 +240,6 @@ def load_evaluation(path: str | Path) -> Evaluation:
             f'"{path}" não é um arquivo de resultados que esta versão saiba ler ({reason_of(error)}). '
             "Gere-o de novo com: luna evaluate MODELO --data PASTA --json ARQUIVO"
         ) from error
-
-
-def load_results(path: str | Path) -> list[Result]:
-    """The results of a file that `save_evaluation` wrote. Raises as `load_evaluation` does."""
-    return load_evaluation(path).results
 
 
 def _rounded(result: dict[str, Any]) -> dict[str, Any]:
