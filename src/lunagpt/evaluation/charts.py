@@ -14,9 +14,6 @@ from lunagpt.evaluation.comparison import (
     Comparison,
     TaskComparison,
     floor,
-    higher_is_better,
-    is_share,
-    metric_title,
     radar_tasks,
 )
 from lunagpt.files import atomic_write_bytes
@@ -62,12 +59,12 @@ def _panels(comparison: Comparison) -> list[list[TaskComparison]]:
     panels: dict[str, list[TaskComparison]] = {}
     for task in comparison.tasks:
         first = task.results[0]
-        panels.setdefault("" if is_share(first) else first.metric, []).append(task)
+        panels.setdefault("" if first.is_share else first.metric, []).append(task)
     return list(panels.values())
 
 
 def _bar_panel(axis: Any, tasks: Sequence[TaskComparison], lanes: int) -> None:
-    shares = is_share(tasks[0].results[0])
+    shares = tasks[0].results[0].is_share
     height = 0.8 / lanes
     for row, task in enumerate(tasks):
         for lane, result in enumerate(task.results):
@@ -100,14 +97,14 @@ def _bar_panel(axis: Any, tasks: Sequence[TaskComparison], lanes: int) -> None:
     axis.set_axisbelow(True)
     axis.spines[["top", "right", "left", "bottom"]].set_visible(False)
     metric = tasks[0].results[0]
-    direction = "mais é melhor" if higher_is_better(metric) else "menos é melhor"
+    direction = "mais é melhor" if metric.higher_is_better else "menos é melhor"
     if shares:
         axis.set_xlim(0, 1)
         axis.set_xlabel(f"acertos e outras medidas de 0 % a 100 % ({direction})", fontsize=9, color=_SOFT)
     else:
         ends = [0.0, *(end for task in tasks for r in task.results for end in (r.low, r.high))]
         axis.set_xlim(min(ends) * 1.15, max(ends) * 1.15 or 1.0)
-        axis.set_xlabel(f"{metric_title(metric)} ({direction})", fontsize=9, color=_SOFT)
+        axis.set_xlabel(f"{metric.metric_title} ({direction})", fontsize=9, color=_SOFT)
     axis.xaxis.set_major_formatter(lambda value, _: percent(value, 0) if shares else number(value, 1))
 
 
@@ -149,7 +146,11 @@ def draw_radar(comparison: Comparison, path: Path) -> None:
             spoke = [angle + aside] * 2
             axis.plot(spoke, [result.low, result.high], color=colour, linewidth=3.2, alpha=0.55, zorder=3)
     axis.set_xticks(angles, ["\n".join(wrapped(task.title, 14)) for task in tasks], fontsize=9, color=_INK)
-    axis.tick_params(axis="x", pad=16)
+    axis.tick_params(axis="x", pad=8)
+    for name, angle in zip(axis.get_xticklabels(), angles, strict=True):
+        across, up = math.sin(angle), math.cos(angle)  # a name begins where its spoke ends
+        name.set_horizontalalignment("center" if abs(across) < 0.3 else "left" if across > 0 else "right")
+        name.set_verticalalignment("center" if abs(up) < 0.9 else "bottom" if up > 0 else "top")
     axis.set_ylim(0, 1)
     rings = [0.25, 0.5, 0.75, 1.0]
     axis.set_yticks(rings, [percent(ring, 0) for ring in rings], fontsize=8, color=_SOFT, bbox=_HALO)
@@ -210,7 +211,7 @@ def _description(comparison: Comparison) -> str:
     lines = []
     for task in comparison.tasks:
         values = [
-            f"{model.name} {percent(r.value) if is_share(r) else number(r.value, 3)}"
+            f"{model.name} {percent(r.value) if r.is_share else number(r.value, 3)}"
             for model, r in zip(comparison.models, task.results, strict=True)
         ]
         lines.append(f"{task.title}: {', '.join(values)}")

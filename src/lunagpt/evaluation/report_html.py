@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lunagpt.evaluation import findings, report_rows
-from lunagpt.evaluation.comparison import (
-    Comparison,
-    TaskComparison,
-    floor,
-    is_share,
-    metric_title,
-    radar_tasks,
-)
+from lunagpt.evaluation.comparison import Comparison, TaskComparison, floor, radar_tasks
 from lunagpt.reporting import charts
 from lunagpt.reporting.charts import Mark, Row, Scale
 from lunagpt.reporting.html import Html, element, facts, join, page, pairs, paragraph, section, table
@@ -58,13 +51,13 @@ def _overview(comparison: Comparison) -> Html:
 
 def _results(comparison: Comparison) -> Html:
     names = [model.name for model in comparison.models]
-    shares = [task for task in comparison.tasks if is_share(task.results[0])]
+    shares = [task for task in comparison.tasks if task.results[0].is_share]
     parts: list[Html] = []
     if shares:
         rows = [
             Row(
                 task.title,
-                f"{metric_title(task.results[0])}, n = {number(task.results[0].n, 0)}",
+                f"{task.results[0].metric_title}, n = {number(task.results[0].n, 0)}",
                 tuple(
                     Mark(i, m.value, m.low, m.high, hollow=not m.says_something)
                     for i, m in enumerate(task.results)
@@ -101,7 +94,7 @@ def _values(comparison: Comparison, tasks: Sequence[TaskComparison], caption: st
 
 def _duel(comparison: Comparison, other: int) -> Html:
     first, second = comparison.models[0].name, comparison.models[other].name
-    tested = [task for task in comparison.tasks if task.duels[other - 1].test and is_share(task.results[0])]
+    tested = [task for task in comparison.tasks if task.duels[other - 1].test and task.results[0].is_share]
     parts: list[Html] = []
     if tested:
         rows = []

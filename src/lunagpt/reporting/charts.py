@@ -142,7 +142,7 @@ def _strip_row(row: Row, scale: Scale, zero: bool) -> Html:
     spoken = f"{row.label}: {row.spoken}" if row.spoken else row.label
     picture = element("svg", *parts, height=height, role="img", aria_label=spoken)
     note = join((" ", element("small", row.note))) if row.note else ""
-    label = element("div", join((row.label, note)), class_="label")
+    label = element("div", join((_kept_together(row.label), note)), class_="label")
     return element("div", label, element("div", picture, class_="strip"), class_="row")
 
 
@@ -225,13 +225,6 @@ def radar(
         x, y = point(i, 1)
         parts.append(element("line", x1=middle, y1=middle, x2=f"{x:.1f}", y2=f"{y:.1f}", class_="grid"))
         parts.append(_spoke_name(name, middle, radius + 12, 2 * math.pi * i / len(axes) - math.pi / 2))
-    for ring in (0.25, 0.5, 0.75):
-        x, y = point(0, ring)
-        parts.append(
-            element(
-                "text", percent(ring, 0), x=f"{x:.1f}", y=f"{y + 4:.1f}", text_anchor="middle", class_="ring"
-            )
-        )
     parts.append(outline(chance, "chance"))
     for lane, marks in enumerate(series):
         kind = f"s{lane % len(LIGHT)}"
@@ -255,7 +248,14 @@ def radar(
                 )
             x, y = point(i, mark.value)
             parts.append(element("g", marker(lane), transform=f"translate({x:.1f} {y:.1f}) scale(.8)"))
-    picture = element("svg", *parts, viewBox=f"0 30 {size} {size - 60}", role="img", aria_label=spoken)
+    for ring in (0.25, 0.5, 0.75):  # between the first two spokes, where no mark can be, and above the lines
+        x, y = point(0, ring * math.cos(math.pi / len(axes)), math.pi / len(axes))
+        parts.append(
+            element(
+                "text", percent(ring, 0), x=f"{x:.1f}", y=f"{y + 4:.1f}", text_anchor="middle", class_="ring"
+            )
+        )
+    picture = element("svg", *parts, viewBox=f"0 22 {size} {size - 44}", role="img", aria_label=spoken)
     return element("div", picture, class_="radar")
 
 
@@ -269,6 +269,11 @@ def _spoke_name(name: str, middle: float, distance: float, angle: float) -> Html
         for i, line in enumerate(lines)
     ]
     return element("text", *spans, class_="name")
+
+
+def _kept_together(text: str) -> str:
+    """A label whose brackets are not broken across lines."""
+    return re.sub(r"\([^()]*\)", lambda found: found[0].replace(" ", "\u00a0"), text)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -86,10 +86,11 @@ def table(
         )
         for row in rows
     ]
-    title = element("caption", caption) if caption else ""
-    content = element("table", title, element("thead", head), element("tbody", *body))
+    content = element("table", element("thead", head), element("tbody", *body))
     label = caption or "Tabela"
-    return element("div", content, class_="scroll", tabindex="0", role="region", aria_label=label)
+    scroll = element("div", content, class_="scroll", tabindex="0", role="region", aria_label=label)
+    # the caption stands outside: inside it would be as wide as the table and scroll with it
+    return element("figure", element("figcaption", caption), scroll) if caption else scroll
 
 
 def facts(pairs: Iterable[tuple[object, object]]) -> Html:

@@ -52,7 +52,7 @@ a{color:var(--link)}
 code{font-family:ui-monospace,"Liberation Mono","DejaVu Sans Mono",monospace;font-size:.88em;
 overflow-wrap:anywhere}
 .lead{font-size:1.12rem;line-height:1.5;margin:.8rem 0 1rem}
-.soft,figcaption,caption{color:var(--soft);font-size:.9rem}
+.soft,figcaption{color:var(--soft);font-size:.9rem}
 .good{color:var(--good);font-weight:600}
 .bad{color:var(--bad);font-weight:600}
 .box{background:var(--panel);border-left:4px solid var(--s0);border-radius:.3rem;
@@ -61,9 +61,13 @@ padding:.7rem .9rem;margin:1rem 0}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.6rem,1fr));gap:.6rem;padding:0;list-style:none}
 .facts li{background:var(--panel);border-radius:.4rem;padding:.6rem .8rem;margin:0}
 .facts b{display:block;font-size:1.4rem;line-height:1.2}
-.scroll{overflow-x:auto;margin:.8rem 0}
+.scroll{overflow-x:auto;margin:.8rem 0;
+background:linear-gradient(90deg,var(--ground) 30%,transparent) left/2.5rem 100% no-repeat local,
+linear-gradient(270deg,var(--ground) 30%,transparent) right/2.5rem 100% no-repeat local,
+linear-gradient(90deg,var(--line),transparent) left/.9rem 100% no-repeat scroll,
+linear-gradient(270deg,var(--line),transparent) right/.9rem 100% no-repeat scroll}
+figure>.scroll{margin:0}
 table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;padding-bottom:.3rem}
 th,td{text-align:left;vertical-align:top;padding:.38rem .6rem .38rem 0;border-bottom:1px solid var(--line)}
 th{font-weight:600}
 thead th{border-bottom:2px solid var(--line);vertical-align:bottom}
