@@ -10,7 +10,7 @@ from tests.unit.test_model import make_model
 
 from lunagpt.commands.evaluate import shown, table
 from lunagpt.evaluation import ModelEvaluator
-from lunagpt.evaluation.contamination import ContaminationReport
+from lunagpt.evaluation.contamination_report import ContaminationReport
 from lunagpt.evaluation.evaluation_data import shipped_data
 from lunagpt.evaluation.results import METRIC_TITLES, Contamination, Evaluation, Result
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lunagpt.commands import texts
-from lunagpt.commands.evaluation_models import opened, output_file
+from lunagpt.commands.evaluation_models import distinct_names, opened, output_file
 from lunagpt.commands.tokenizer import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.engines import LunaEngine
@@ -52,8 +52,8 @@ def evaluate_behaviours(
         LunaError: a model cannot be used, or the judge cannot be reached; what was played until then is
             printed and written before.
     """
-    for number, name in enumerate(models):
-        report = _played(name, limit, seed, threads)
+    for number, (name, model) in enumerate(zip(distinct_names(models), models, strict=True)):
+        report = _played(model, name, limit, seed, threads)
         if number:
             print()
         print(report.to_text(), end="")
@@ -91,8 +91,8 @@ def judgement_text(judgement: Judgement, judge: str) -> str:
     return "\n".join(lines)
 
 
-def _played(name: str, limit: int | None, seed: int, threads: int | None) -> BehaviourReport:
-    model = opened(name, threads)
+def _played(word: str, name: str, limit: int | None, seed: int, threads: int | None) -> BehaviourReport:
+    model = opened(word, name, threads)
     progress = ProgressLine()
     # through its engine a Luna also tells how each answer ended
     speaker = LunaEngine(model.model) if model.kind == "luna" else model  # type: ignore[attr-defined]

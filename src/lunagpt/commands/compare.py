@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.commands import texts
+from lunagpt.commands.evaluation_models import distinct_names, file_stem, is_stored, meant, require_writable
 from lunagpt.commands.opening import set_threads
 from lunagpt.commands.tokenizer import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.errors import DataError, MissingDependencyError, missing_extra, reason_of
+from lunagpt.evaluation.contamination_report import load_report
 from lunagpt.evaluation.evaluation_data import default_data
 from lunagpt.evaluation.findings import hollow_wins, summary
 from lunagpt.evaluation.results import load_evaluation, save_evaluation
@@ -24,9 +26,7 @@ if TYPE_CHECKING:
     from lunagpt.evaluation.comparator import ModelComparator
     from lunagpt.evaluation.comparison import Comparison
 
-RANDOM = "aleatorio"  # the name that stands for a model without training
 DEFAULT_SUITE = "rapida"
-_RANDOM_SEED = 0
 _WIDTH = 100
 
 
@@ -39,12 +39,13 @@ def run_compare(
     limit: int | None,
     seed: int,
     speed: bool,
+    contamination: Path | None,
     threads: int | None,
 ) -> int:
     """Measures, compares, prints the result in a few sentences and writes the report.
 
     Returns:
-        0.
+        0, or 1 if no task could be measured on all models.
 
     Raises:
         UsageProblem: fewer than two models.
@@ -60,10 +61,11 @@ def run_compare(
         set_threads(threads)
     except ModuleNotFoundError as error:
         raise missing_extra(error.name or "torch", "torch", texts.TO_COMPARE) from error
+    require_writable(output)
     progress = ProgressLine()
     comparator = ModelComparator(seed=seed, notify=progress.show)
-    stored = [_is_stored(model) for model in models]
-    for name, model in zip(_names(models), models, strict=True):
+    stored = [is_stored(model) for model in models]
+    for name, model in zip(distinct_names(models), models, strict=True):
         comparator.add_model(name, _model(model))
     try:
         comparison = comparator.compare(
@@ -71,6 +73,7 @@ def run_compare(
             max_samples_per_set=limit,
             suite=suite or (None if data else DEFAULT_SUITE),
             data=[] if all(stored) and not data else data or default_data(),
+            contamination=None if contamination is None else load_report(contamination),
         )
     finally:
         progress.finish()
@@ -78,46 +81,12 @@ def run_compare(
     for sentence in (*summary(comparison), *hollow_wins(comparison), *comparison.notices):
         print(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False) + "\n")
     print(texts.COMPARE_WRITTEN.format(path=_write(comparator, comparison, output)))
-    return 0
-
-
-def _names(models: Sequence[str]) -> list[str]:
-    """Short names for the report; equal ones are told apart by their folders, then by a number."""
-    short = [_short_name(model) for model in models]
-    names: list[str] = []
-    for model, name in zip(models, short, strict=True):
-        if short.count(name) > 1 and Path(model).parent.name:
-            name = f"{Path(model).parent.name}/{name}"
-        number, unique = 1, name
-        while unique in names:
-            number += 1
-            unique = f"{name} ({number})"
-        names.append(unique)
-    return names
-
-
-def _short_name(model: str) -> str:
-    if model.partition(":")[0] == RANDOM:
-        return texts.COMPARE_RANDOM_NAME.format(preset=model.partition(":")[2] or "nano")
-    if _is_stored(model):
-        return str(load_evaluation(model).model.get("name") or Path(model).stem)
-    return Path(model).name.removesuffix(".gguf") or model
-
-
-def _is_stored(model: str) -> bool:
-    return model.endswith(".json") and Path(model).is_file()
+    return 0 if comparison.tasks else 1
 
 
 def _model(model: str) -> Any:
     """What the comparator takes for a word of the command line."""
-    if _is_stored(model):
-        return load_evaluation(model)
-    kind, _, preset = model.partition(":")
-    if kind == RANDOM and not Path(model).exists():
-        from lunagpt import LunaConfig, LunaModel
-
-        return LunaModel.from_scratch(LunaConfig.preset(preset or "nano"), seed=_RANDOM_SEED).eval()
-    return model
+    return load_evaluation(model) if is_stored(model) else meant(model)
 
 
 def _write(comparator: ModelComparator, comparison: Comparison, folder: Path) -> Path:
@@ -129,8 +98,7 @@ def _write(comparator: ModelComparator, comparison: Comparison, folder: Path) ->
         data = json.dumps(comparison.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
         atomic_write_text(folder / texts.COMPARE_DATA, data + "\n")
         for name, evaluation in comparator.evaluations.items():
-            stem = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)
-            save_evaluation(evaluation, folder / texts.COMPARE_EVALUATION.format(name=stem))
+            save_evaluation(evaluation, folder / texts.COMPARE_EVALUATION.format(name=file_stem(name)))
         if comparison.tasks:
             try:
                 comparator.generate_visualizations(comparison, folder)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Sequence
-from importlib import resources
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from lunagpt.commands import texts
-from lunagpt.commands.evaluation_models import opened, output_file
+from lunagpt.commands.evaluation_models import distinct_names, opened, output_file, require_writable
 from lunagpt.commands.numbers import in_words
 from lunagpt.commands.tokenizer import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.evaluation import evaluate
-from lunagpt.evaluation.contamination import ContaminationReport, load_report
+from lunagpt.evaluation.contamination_report import ContaminationReport, load_report, shipped_report
 from lunagpt.evaluation.evaluation_data import default_data
-from lunagpt.evaluation.results import PERCENTAGES, Evaluation, Result, save_evaluation
+from lunagpt.evaluation.results import Evaluation, Result, save_evaluation
 from lunagpt.evaluation.suites import Suite, load_suite
 from lunagpt.evaluation.task import Task, select_tasks, shipped_tasks
 
@@ -45,7 +44,7 @@ def run_evaluation(
     """Measures each model and prints a table; with `output`, writes the results too.
 
     Returns:
-        0.
+        0, or 1 if nothing of a model could be measured.
 
     Raises:
         LunaError: a model, a task, the data or the report cannot be used.
@@ -55,6 +54,8 @@ def run_evaluation(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, see `open_chat`
     if suite is not None and tasks:
         raise UsageProblem(texts.EVALUATE_ONE_CHOICE)
+    if output is not None:
+        require_writable(output if len(models) > 1 or output.is_dir() else output.parent)
     wanted: Sequence[Task] | Suite | None = None
     if suite is not None and suite != BEHAVIOURS:
         wanted = load_suite(suite)
@@ -66,21 +67,24 @@ def run_evaluation(
         return evaluate_behaviours(models, limit, seed, output, threads, judge_server(judge, judge_model))
     if judge is not None or judge_model is not None:
         raise UsageProblem(texts.EVALUATE_JUDGE_OF_BEHAVIOURS)
-    report = _contamination(contamination)
-    for number, model in enumerate(models):
-        evaluation = _measured(model, wanted, data or default_data(), limit, seed, report, threads)
+    code = 0
+    report = shipped_report() if contamination is None else load_report(contamination)
+    for number, (name, model) in enumerate(zip(distinct_names(models), models, strict=True)):
+        evaluation = _measured(model, name, wanted, data or default_data(), limit, seed, report, threads)
         if number:
             print()
         print(table(evaluation, report))
         if output is not None:
-            path = output_file(output, model, many=len(models) > 1)
+            path = output_file(output, name, many=len(models) > 1)
             save_evaluation(evaluation, path)
             print(texts.EVALUATE_SAVED.format(path=path))
-    return 0
+        code = code if evaluation.results else 1
+    return code
 
 
 def _measured(
     model: str,
+    name: str,
     tasks: Sequence[Task] | Suite | None,
     data: Sequence[Path],
     limit: int | None,
@@ -90,7 +94,7 @@ def _measured(
 ) -> Evaluation:
     progress = ProgressLine()
     progress.show(texts.EVALUATE_OPENING.format(model=model))
-    language_model = opened(model, threads)
+    language_model = opened(model, name, threads)
     place: dict[str, Any] = {}
 
     def on_task(task: Task, number: int, total: int) -> None:
@@ -115,29 +119,13 @@ def _measured(
         progress.finish()
 
 
-def _contamination(path: Path | None) -> ContaminationReport | None:
-    """The report given, else that of the shipped models, else none."""
-    shipped = Path(str(resources.files("lunagpt") / "assets" / "contaminacao.json"))
-    if path is None and shipped.is_file():
-        path = shipped
-    return None if path is None else load_report(path)
-
-
 def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:
     """The results for a terminal of 80 columns."""
     facts = evaluation.model
     parameters = f", {in_words(facts['parameters'])} de parâmetros" if facts.get("parameters") else ""
     kind = texts.EVALUATE_KINDS.get(facts["kind"], facts["kind"])
     lines = [texts.EVALUATE_HEADING.format(model=facts["name"], kind=kind, parameters=parameters)]
-    value, interval, chance, constant = texts.EVALUATE_COLUMNS
-    lines += ["", f"{'':{_METRIC + 2}}{value:>8}  {interval:^15}{chance:>7}{constant:>7}"]
-    for _, group in groupby(evaluation.results, key=lambda result: result.task):
-        results = list(group)
-        lines.append(texts.EVALUATE_TASK_LINE.format(title=results[0].title, n=results[0].n))
-        lines += [_line(result) for result in results]
-        lines += [note for note in map(_contamination_note, results[:1]) if note]
-    lines += ["", *textwrap.wrap(texts.EVALUATE_LEGEND, _WIDTH)]
-    lines += textwrap.wrap(_verification(evaluation, report), _WIDTH)
+    lines += ["", *(_values(evaluation, report) if evaluation.results else [texts.EVALUATE_NOTHING])]
     if evaluation.skipped:
         by_reason: dict[str, list[str]] = {}
         for name, reason in evaluation.skipped.items():
@@ -147,6 +135,19 @@ def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:
             text = f"{', '.join(names)}: {reason}"
             lines += textwrap.wrap(text, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
+
+
+def _values(evaluation: Evaluation, report: ContaminationReport | None) -> list[str]:
+    """The lines of all results under their heading, and what is to be known about them."""
+    value, interval, chance, constant = texts.EVALUATE_COLUMNS
+    lines = [f"{'':{_METRIC + 2}}{value:>8}  {interval:^15}{chance:>7}{constant:>7}"]
+    for _, group in groupby(evaluation.results, key=lambda result: result.task):
+        results = list(group)
+        lines.append(texts.EVALUATE_TASK_LINE.format(title=results[0].title, n=results[0].n))
+        lines += [_line(result) for result in results]
+        lines += [note for note in map(_contamination_note, results[:1]) if note]
+    lines += ["", *textwrap.wrap(texts.EVALUATE_LEGEND, _WIDTH)]
+    return lines + textwrap.wrap(_verification(evaluation, report), _WIDTH)
 
 
 def _line(result: Result) -> str:
@@ -165,7 +166,7 @@ def _line(result: Result) -> str:
 
 def shown(result: Result, value: float, unit: bool = True) -> str:
     """A value as it is read: 61,5 % for shares, 0,512 for correlations, 1,234 for bits per byte."""
-    if result.metric in PERCENTAGES:
+    if result.is_share:
         return f"{100 * value:.1f}".replace(".", ",") + (" %" if unit else "")
     return f"{value:.3f}".replace(".", ",")
 

@@ -52,14 +52,15 @@ Um modelo em models/NOME do repositório do LunaGPT é achado pelo nome: luna ch
 EVALUATE_HELP = """Mede modelos em conjuntos de avaliação e mostra cada número com o intervalo de 95 %,
 o acaso e o que uma resposta fixa alcança.
 
-MODELO é luna-nano, uma pasta de modelo (do LunaGPT ou do transformers) ou um arquivo .gguf. Sem --suite nem
---task, cada arquivo dos dados é medido com as tarefas dele. docs/avaliacao.md explica o resto."""
+MODELO é luna-nano, uma pasta de modelo (do LunaGPT ou do transformers), um arquivo .gguf, ou a palavra
+aleatorio: um modelo sem treino, para saber o que se acerta sem saber nada (aleatorio:mini muda o tamanho).
+Sem --suite nem --task, cada arquivo dos dados é medido com as tarefas dele. docs/avaliacao.md explica o
+resto."""
 
 COMPARE_HELP = """Compara modelos nos mesmos itens e escreve um relatório: o que é diferença, o que é acaso.
 
-MODELO é o que luna evaluate aceita, um arquivo de resultados (.json) dele, ou a palavra aleatorio: um modelo
-sem treino, para saber o que se acerta sem saber nada (aleatorio:mini muda o tamanho). Os outros são
-comparados com o primeiro."""
+MODELO é o que luna evaluate aceita (também a palavra aleatorio, um modelo sem treino), ou um arquivo de
+resultados (.json) dele. Os outros são comparados com o primeiro."""
 
 USAGE_HEADING = "Uso"
 ARGUMENTS_HEADING = "Argumentos"

@@ -139,13 +139,14 @@ EVALUATE_NO_REPORT = (
     "Contaminação não verificada: indique com --contamination o relatório que compara treino e avaliação."
 )
 EVALUATE_SKIPPED = "Ficaram de fora:"
+EVALUATE_NOTHING = "Nada pôde ser medido."
 EVALUATE_SAVED = "Resultados em {path}"
 
 # -- comparison ----------------------------------------------------------------------------------------------
 
 COMPARE_NEEDS_TWO = "Uma comparação precisa de dois modelos ou mais."
 TO_COMPARE = "comparar modelos"
-COMPARE_RANDOM_NAME = "{preset} sem treino"
+RANDOM_MODEL_NAME = "{preset} sem treino"
 COMPARE_PAGE = "relatorio.html"
 COMPARE_DATA = "comparacao.json"
 COMPARE_EVALUATION = "avaliacao-{name}.json"

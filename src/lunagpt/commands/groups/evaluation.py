@@ -89,6 +89,7 @@ def compare(
     limit: LimitOption = None,
     seed: EvaluationSeedOption = 0,
     no_speed: NoSpeedOption = False,
+    contamination: ContaminationOption = None,
     threads: options.ThreadsOption = None,
 ) -> int:
     from lunagpt.commands.compare import run_compare
@@ -101,5 +102,6 @@ def compare(
         limit=limit,
         seed=seed,
         speed=not no_speed,
+        contamination=contamination,
         threads=threads,
     )
