@@ -132,7 +132,6 @@ def test_a_run_says_why_an_answer_fails(mini: Path) -> None:
     ]
     assert report.overall.passed == 0
     assert report.rates[0].trivial == 0.5  # repeating all that was heard has the name, and the time
-    assert not report.rates[0].above_trivial
     page = report.transcripts_markdown()
     assert '- ✗ falta "Caio"' in page
     assert "(vazia)" in page

@@ -91,11 +91,6 @@ class SkillRate:
     answers: int = 0
     answers_trivial: float = 0.0
 
-    @property
-    def above_trivial(self) -> bool:
-        """Whether the whole interval lies above the best trivial answerer."""
-        return self.low > self.trivial
-
 
 @dataclass(frozen=True)
 class BehaviourReport:
