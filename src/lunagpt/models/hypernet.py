@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lunagpt.models.layers import Linear
+from lunagpt.models.running_sum import running_sum
 
 
 @dataclass
@@ -38,18 +39,14 @@ def running_mean(x: Tensor, starts: Tensor | None = None, state: RunningMean | N
         starts: (B, T) bool, True where a packed document starts: means begin anew there.
         state: what was read before; brought up to date in place. Not together with `starts`.
     """
-    sums = x.float().cumsum(dim=1)
-    count = torch.arange(1, x.shape[1] + 1, device=x.device)
-    if starts is not None:
-        first = torch.where(starts, count - 1, 0).cummax(dim=1).values
-        before = F.pad(sums, (0, 0, 1, 0)).gather(1, first[..., None].expand_as(sums))
-        return (sums - before) / (count - first)[..., None]
+    sums = running_sum(x.float(), starts)
+    count = running_sum(torch.ones_like(sums[..., :1]), starts)
     if state is not None:
         if state.total is not None:
             sums = sums + state.total[:, None]
         count = count + state.count
         state.total, state.count = sums[:, -1], state.count + x.shape[1]
-    return sums / count[:, None]
+    return sums / count
 
 
 def context_network(
