@@ -199,11 +199,3 @@ def test_optimize_for_cpu():
     assert relative_error(read(model), expected) < 0.02  # it was rounded to 16 bits in between
     with pytest.raises(ConfigError, match="num_threads"):
         model.optimize_for_cpu(0)
-
-
-def test_eight_bits_are_refused_and_change_nothing():
-    model = make_model()
-    before = read(model)
-    with pytest.raises(ConfigError, match="use_lightweight=True"):
-        model.use_8bit_quantization()
-    assert torch.equal(read(model), before)

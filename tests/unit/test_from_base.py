@@ -15,6 +15,7 @@ from tests.unit.based_models import (
     save_base,
     sentence_piece_tokenizer,
 )
+from tests.unit.test_eight_bit import rounded
 
 from lunagpt import LunaChat, LunaConfig, LunaModel
 from lunagpt.conditions import Condition
@@ -27,6 +28,7 @@ from lunagpt.generation import SamplingParams
 from lunagpt.models import parameter_groups
 from lunagpt.models.components import ComponentWarning
 from lunagpt.models.conditioned import add_hypernet
+from lunagpt.models.eight_bit import num_bytes
 from lunagpt.models.upcycling import upcycle
 from lunagpt.tokenizer import BaseTokenizer
 
@@ -286,6 +288,20 @@ def test_a_copy_is_independent(folders, ids):
     with torch.no_grad():
         assert error(twin(ids).logits, model(ids).logits) > 0.01
         assert error(model(ids).logits, expected(folders["llama"], ids)) < MAX_ERROR
+
+
+@pytest.mark.parametrize("family", PECULIAR)
+@torch.no_grad()
+def test_eight_bits(folders, ids, family):
+    model = taught(build(folders, family))
+    quantized = rounded(model)
+    small, large = (num_bytes(m) - num_bytes(m.hypernet) for m in (quantized, model))
+    assert small < 0.4 * large  # rows of 32 numbers with a scale each
+    whole = quantized(ids).logits
+    assert error(whole, model(ids).logits) < MAX_ERROR
+    state = quantized.new_state()
+    pieces = [quantized(piece, state=state).logits for piece in ids.split([30, 1, 9], dim=1)]
+    assert error(torch.cat(pieces, dim=1), whole) < MAX_ERROR
 
 
 @torch.no_grad()

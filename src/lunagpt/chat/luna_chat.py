@@ -76,15 +76,11 @@ class LunaChat:
         self.model_reads_passages = reads_passages(self.engine)
         self._config = config
         self._rag = rag_system
-        self._rag_enabled = rag_system is not None and (config is None or config.rag.enabled)
+        wanted = config is None or (config.rag.enabled and "rag" not in config.hardware.skip_components)
+        self._rag_enabled = rag_system is not None and wanted
         self._encyclopedia: Source | None = None
         self._encyclopedia_enabled = False
-        if (
-            rag_system is None
-            and config is not None
-            and config.rag.enabled
-            and config.rag.knowledge_base_path
-        ):
+        if rag_system is None and wanted and config is not None and config.rag.knowledge_base_path:
             self.enable_rag()
         if encyclopedia:
             self.enable_encyclopedia()

@@ -34,7 +34,7 @@ class Conversion:
 
     def __init__(self, source: Path, output: Path, purpose: str) -> None:
         try:
-            from lunagpt.models import LunaModel
+            from lunagpt.models.checkpoint import load_model
         except ModuleNotFoundError as error:
             raise missing_extra(error.name or "torch", "torch", purpose) from error
         self.output = output.expanduser()
@@ -42,7 +42,7 @@ class Conversion:
             raise ModelFolderError(texts.OUTPUT_EXISTS.format(path=self.output))
         config = LunaConfig.from_environment()
         self._folder = model_folder(source, config)
-        self.model = LunaModel.from_pretrained(self._folder, config, use_lightweight=True)
+        self.model: LunaModel = load_model(self._folder, config, keep_dtype=True, to_answer=False)
 
     def save(self, made: LunaModel, told: str, dtype: torch.dtype | None = None) -> None:
         """Writes what was made, with `told` below the old card.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,11 +104,13 @@ def open_chat(settings: ChatSettings) -> LunaChat:
         params=settings.sampling(config),
         show_thinking=settings.show_thinking or None,
     )
+    if "rag" in config.hardware.skip_components and settings.knowledge_base is None:
+        settings = replace(settings, lookup=False)
     return connect(chat, settings, encyclopedia=settings.encyclopedia)
 
 
 def load_model(folder: Path, config: LunaConfig) -> LunaModel:
-    """Loads a model and chooses the number of threads.
+    """Loads a model and chooses the number of threads; what the settings cost is said on the error output.
 
     Raises:
         LunaError: the folder is wrong, or torch is missing.
@@ -119,7 +122,12 @@ def load_model(folder: Path, config: LunaConfig) -> LunaModel:
         from lunagpt import LunaModel  # needs torch, which takes a second or two to import
 
         set_threads(config.hardware.cpu_threads)
-        return LunaModel.from_pretrained(folder, config)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = LunaModel.from_pretrained(folder, config)
+    for warning in caught:
+        print(warning.message, file=sys.stderr)
+    return model
 
 
 def connect(chat: LunaChat, settings: ChatSettings, *, encyclopedia: bool) -> LunaChat:

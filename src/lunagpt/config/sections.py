@@ -35,10 +35,10 @@ class HardwareConfig(Section):
         default_factory=list, description="Números das GPUs; vazio usa a primeira."
     )
     mixed_precision: bool = Field(
-        True, description="Usa meia precisão onde ela é mais rápida (ainda sem efeito)."
+        True, description="O treino pode usar meia precisão onde ela é mais rápida; false não deixa."
     )
     quantization: Literal["int8", "int4"] | None = Field(
-        None, description="Pesos em int8, int4 ou null (ainda sem efeito)."
+        None, description="Pesos do modelo que responde em 8 bits (int8; int4 ainda faz o mesmo) ou null."
     )
     gpu_memory_fraction: float = Field(
         0.9, gt=0, le=1, description="Fração da memória da GPU (0 a 1) (ainda sem efeito)."
@@ -49,7 +49,7 @@ class HardwareConfig(Section):
         description="Quanto passar da GPU para a CPU: none, balanced ou aggressive (ainda sem efeito).",
     )
     low_memory: bool = Field(
-        False, description="Economiza memória, mesmo que fique mais lento (ainda sem efeito)."
+        False, description="Deixa os pesos nos 16 bits do arquivo: metade da memória, escrita mais lenta."
     )
     sequential_offload: bool = Field(
         False, description="Carrega as camadas uma de cada vez (ainda sem efeito)."
@@ -58,7 +58,7 @@ class HardwareConfig(Section):
         None, ge=1, description="Limite do cache da conversa, em MB (ainda sem efeito)."
     )
     skip_components: list[Literal["attention", "moe", "state_space", "hypernet", "growing", "rag"]] = Field(
-        default_factory=list, description="Partes que não devem ser carregadas (ainda sem efeito)."
+        default_factory=list, description="Partes que ficam desligadas."
     )
 
     @field_validator("device")

@@ -27,6 +27,7 @@ from lunagpt.config import LunaConfig, ModelConfig
 from lunagpt.errors import MissingDependencyError, ModelFolderError, reason_of
 from lunagpt.files import atomic_directory, atomic_write_text, sha256_file
 from lunagpt.model_folders import CARD, MANIFEST, find_model
+from lunagpt.models.eight_bit import refuse_eight_bits
 from lunagpt.models.parameters import unique_state
 from lunagpt.models.weight_files import MAX_SHARD_BYTES, has_weights, read_weights, write_weights
 
@@ -60,7 +61,11 @@ def save_model(
     """Writes `model` as a folder in one step and returns its path; see `LunaModel.save`.
 
     `checkpoints/` of an old folder in the same place is lost with it: training keeps its own elsewhere.
+
+    Raises:
+        ConfigError: the weights are in 8 bits.
     """
+    refuse_eight_bits(model)
     folder = Path(folder)
     with atomic_directory(folder) as fresh:
         for name, tensors in _by_file(unique_state(model)).items():
@@ -83,17 +88,38 @@ def save_model(
 
 
 def load_model(
-    folder: str | Path, config: LunaConfig | None = None, *, keep_dtype: bool = False
+    folder: str | Path,
+    config: LunaConfig | None = None,
+    *,
+    keep_dtype: bool = False,
+    to_answer: bool = True,
 ) -> "LunaModel":
-    """Reads a folder written by `save_model`; see `LunaModel.from_pretrained`."""
+    """Reads a folder written by `save_model`; see `LunaModel.from_pretrained`.
+
+    Args:
+        to_answer: follow the section `hardware` (`low_memory`, `skip_components`, `quantization`); a model
+            that is to be trained needs all of itself.
+    """
     from lunagpt.models.from_base import build_on_base, is_transformers_folder
-    from lunagpt.tokenizer import load_tokenizer
 
     folder = find_model(folder)
+    config = config or LunaConfig.from_environment()
+    keep_dtype = keep_dtype or (to_answer and config.hardware.low_memory)
     if is_transformers_folder(folder):
         nothing_added = ModelConfig(use_state_space=False).to_dict()
-        config = (config or LunaConfig.from_environment()).replaced(model=nothing_added)
-        return build_on_base(folder, config, trainable="all", keep_dtype=keep_dtype)
+        model = build_on_base(
+            folder, config.replaced(model=nothing_added), trainable="all", keep_dtype=keep_dtype
+        )
+    else:
+        model = _load_luna(folder, config, keep_dtype)
+    if to_answer:
+        model.follow_settings(config.hardware)
+    return model
+
+
+def _load_luna(folder: Path, config: LunaConfig, keep_dtype: bool) -> "LunaModel":
+    from lunagpt.tokenizer import load_tokenizer
+
     verify_folder(folder)
     config = read_config(folder, config)
     tokenizer = load_tokenizer(folder / TOKENIZER, config)

@@ -1,7 +1,8 @@
-"""Parts of a built model that can be switched off and on while it runs, and its settings for a CPU.
+"""Parts of a built model that can be switched off and on while it runs, and its settings for the machine.
 
-A switch changes no weight and no size: what is saved is the whole model, and loading it switches everything
-on. What was read before a switch was read by another model, so a decoding state made before it is refused.
+Switching a part changes no weight and no size: what is saved is the whole model, and loading it switches
+everything on. What was read before a switch was read by another model, so a decoding state made before it is
+refused.
 
 A part joins with `enabled = True` in its class, a look at it where the part is called, and a line in
 `COMPONENTS`.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import nn
@@ -21,19 +22,22 @@ from lunagpt.errors import ConfigError, GenerationError
 from lunagpt.models.attention import Attention
 from lunagpt.models.conditioning import ModelHyperNetwork
 from lunagpt.models.convolution import EmbeddingConvolution
+from lunagpt.models.eight_bit import refuse_eight_bits, use_eight_bits
 from lunagpt.models.emotional_routing import EmotionalRouting
 from lunagpt.models.hypernet import LowRankGenerator
 from lunagpt.models.moe import MoEBlock
+from lunagpt.models.parameters import parameter_groups
 from lunagpt.models.state_space_layer import StateSpaceLayer
 from lunagpt.utils.hardware import physical_cores
 
 if TYPE_CHECKING:
+    from lunagpt.config.sections import HardwareConfig
     from lunagpt.models.decoding_state import DecodingState
     from lunagpt.models.luna_model import LunaModel
 
 
 class ComponentWarning(UserWarning):
-    """A part was switched off that the weights were trained with."""
+    """A part was switched off that the weights were trained with, or the machine gets another setting."""
 
 
 @dataclass(frozen=True)
@@ -226,17 +230,43 @@ class RuntimeSwitches(nn.Module):
         self.switches += changed  # a state holds tensors of the old kind
         return threads
 
-    def use_8bit_quantization(self) -> NoReturn:
-        """Weights in 8 bits: not in this version.
+    def use_8bit_quantization(self) -> None:
+        """Keeps the embedding, the head and the linear maps of all layers in 8 bits, a quarter of the memory
+        of float32; see `lunagpt.models.eight_bit`. Norms, routers, convolutions and the hypernetwork stay.
+
+        There is no way back but loading the model again, and until then it only answers: training and saving
+        are refused. A second call changes nothing.
+        """
+        groups = parameter_groups(self)
+        matrices = [*groups["matrix"], *groups["embedding"]]
+        use_eight_bits(self, [weight for name, weight in matrices if not name.startswith("hypernet.")])
+        self.eval()
+        self.switches += 1
+
+    def train(self, mode: bool = True) -> Self:
+        """See `torch.nn.Module.train`.
 
         Raises:
-            ConfigError: always; it says what saves memory today.
+            ConfigError: the weights are in 8 bits.
         """
-        raise ConfigError(
-            "Esta versão do LunaGPT ainda não usa pesos de 8 bits, e o modelo ficou como estava. Para gastar "
-            "metade da memória, carregue-o com os pesos em 16 bits: "
-            "LunaModel.from_pretrained(pasta, use_lightweight=True)."
-        )
+        if mode:
+            refuse_eight_bits(self)
+        return super().train(mode)
+
+    def follow_settings(self, hardware: HardwareConfig) -> None:
+        """Does what the section `hardware` says of a model that is to answer: `skip_components` and
+        `quantization`. Parts that this model was built without need no skipping.
+
+        Raises:
+            ConfigError: a part cannot be switched off.
+        """
+        for name in hardware.skip_components:
+            if name in COMPONENTS and any(True for _ in self._of(COMPONENTS[name].kind)):
+                self.disable_component(name)
+        if hardware.quantization == "int4":
+            _warn("Esta versão não tem pesos de 4 bits (hardware.quantization); eles ficam em 8.")
+        if hardware.quantization is not None:
+            self.use_8bit_quantization()
 
     def _of(self, kind: type[nn.Module]) -> Iterator[Any]:
         return (module for module in self.modules() if isinstance(module, kind))

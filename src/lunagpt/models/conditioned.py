@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lunagpt.conditions import Condition
 from lunagpt.data.traits import DOMAINS
 from lunagpt.errors import ConfigError, GenerationError
+from lunagpt.models.eight_bit import as_stored
 from lunagpt.models.layers import Linear
 from lunagpt.models.low_rank import Adapters
 
@@ -92,8 +93,7 @@ def merged(model: LunaModel, condition: Condition) -> LunaModel:
             for name, linear in _linear_maps(layer):
                 if name in changes:
                     weight = linear.weight + changes[name].matrix()
-                    frozen = nn.Parameter(weight.to(linear.weight.dtype), requires_grad=False)
-                    known[id(linear.weight)] = frozen
+                    known[id(linear.weight)] = as_stored(weight, linear.weight)
     view = copy.deepcopy(model, known)
     view.config = model.config.replaced(model={"use_hypernet": False})
     return view.eval()

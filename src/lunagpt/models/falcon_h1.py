@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lunagpt.config import ModelConfig
 from lunagpt.errors import ConfigError, ModelFolderError
+from lunagpt.models.eight_bit import refuse_eight_bits
 
 if TYPE_CHECKING:
     from lunagpt.models.luna_model import LunaModel
@@ -87,9 +88,10 @@ def falcon_h1_weights(model: LunaModel) -> dict[str, Tensor]:
     """The weights as `FalconH1ForCausalLM` names and shapes them; no ``lm_head`` when embeddings are tied.
 
     Raises:
-        ConfigError: see `refuse_what_falcon_h1_lacks`.
+        ConfigError: see `refuse_what_falcon_h1_lacks`; or the weights are in 8 bits.
     """
     refuse_what_falcon_h1_lacks(model.config.model)
+    refuse_eight_bits(model)
     weights = {}
     for name, tensor in model.state_dict().items():
         for ours, theirs in _RENAMED:

@@ -20,7 +20,7 @@ from torch import Tensor
 from lunagpt.config import LunaConfig, ModelConfig
 from lunagpt.errors import ConfigError, ModelFolderError, missing_extra
 from lunagpt.model_folders import MANIFEST, shipped_models
-from lunagpt.models.checkpoint import TOKENIZER
+from lunagpt.models.checkpoint import TOKENIZER, load_model
 from lunagpt.models.conditioned import add_hypernet
 from lunagpt.models.falcon_h1 import falcon_h1_settings, luna_weights
 from lunagpt.models.parameters import train_only
@@ -68,13 +68,12 @@ def build_on_base(
         ConfigError: the configuration asks for a part that does not fit this family.
         MissingDependencyError: transformers is not installed.
     """
-    from lunagpt.models.luna_model import LunaModel
 
     config = config or LunaConfig.from_environment()
     trainable = trainable or config.training.trainable
     source = resolve_base(path_or_id) if isinstance(path_or_id, str | Path) else None
     if source is not None and not is_transformers_folder(source):
-        model = LunaModel.from_pretrained(source, config)
+        model = load_model(source, config, keep_dtype=keep_dtype, to_answer=False)
         if config.model.use_hypernet and model.hypernet is None:
             model = add_hypernet(model, seed, **_hypernet_settings(config))
         _train(model, trainable)

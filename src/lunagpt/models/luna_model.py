@@ -128,11 +128,14 @@ class LunaModel(RuntimeSwitches, TextMethods):
     @classmethod
     def from_config(cls, config: LunaConfig) -> "LunaModel":
         """The model that `config.model.base_path` names, or a new one if it names none. A model of
-        transformers gets the parts that `config` switches on.
+        transformers gets the parts that `config` switches on; an existing model follows the section
+        `hardware`.
         """
-        if config.model.base_path:
-            return cls.from_base(config.model.base_path, config)
-        return cls.from_scratch(config)
+        if not config.model.base_path:
+            return cls.from_scratch(config)
+        model = cls.from_base(config.model.base_path, config, keep_dtype=config.hardware.low_memory)
+        model.follow_settings(config.hardware)
+        return model
 
     @classmethod
     def from_base(cls, path_or_id: Any, config: LunaConfig | None = None, **options: Any) -> "LunaModel":
@@ -159,7 +162,9 @@ class LunaModel(RuntimeSwitches, TextMethods):
         Args:
             model_path: folder written by `save`, or that of a model of transformers, to which nothing is
                 added (`from_base` adds Luna's parts).
-            config: settings of everything but the model's sizes, which always come from the folder.
+            config: settings of everything but the model's sizes, which always come from the folder. Its
+                section `hardware` may ask for less memory (`low_memory`, `quantization`) or fewer parts
+                (`skip_components`).
             use_lightweight: keep the weights in the 16-bit type of the file (half the memory, slower
                 products).
 

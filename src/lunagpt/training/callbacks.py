@@ -203,7 +203,10 @@ def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) 
     from lunagpt.training.journal import JournalCallback
     from lunagpt.training.screen import ScreenCallback
 
-    settings = trainer.settings
+    settings, config = trainer.settings, trainer.config
+    grows = (
+        config is not None and config.model.use_growing and "growing" not in config.hardware.skip_components
+    )
     chosen: list[Callback] = []
     for item in asked or []:
         if isinstance(item, Callback):
@@ -219,7 +222,7 @@ def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) 
         (trainer.run_dir is not None, _curves),
         (settings.early_stopping_patience is not None, EarlyStoppingCallback),
         (settings.use_wandb, WandbCallback),
-        (trainer.config is not None and trainer.config.model.use_growing, _growth),
+        (grows, _growth),
         (trainer.checkpoint_dir is not None, CheckpointCallback),
     ]
     for condition, factory in wanted:

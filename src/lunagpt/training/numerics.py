@@ -31,6 +31,8 @@ def choose_numerics(
     """
     settings = trainer.settings
     precision, mode, workers = settings.precision, settings.compile_mode, settings.gradient_workers
+    if precision == "auto" and trainer.config is not None and not trainer.config.hardware.mixed_precision:
+        precision = "float32"
     if saved:
         precision = saved["compute_dtype"] if precision == "auto" else precision
         mode = ("on" if saved["compiled"] else "off") if mode == "auto" else mode

@@ -1,0 +1,204 @@
+"""Matrices kept in 8 bits: a quarter of the memory of float32, for a model that answers.
+
+    weight[o, i] ≈ scale[o] * code[o, i]         code: int8; scale: float32, largest weight of the row / 127
+
+Only the storage has 8 bits (weight-only quantization, one scale per row as in Dettmers et al. 2022, arXiv
+2208.07339): a product turns the codes into the dtype of its input, so that it computes on any device what
+it did before, up to the rounding of the weights. Products of int8 by int8 exist in torch 2.13, but on a CPU
+without VNNI they take 6 to 25 times as long as those of float32, and its quantized tensors are deprecated.
+
+An `EightBit` stands where the weight stood. Whatever is done with it is done with the matrix it means; the
+operations below know a cheaper way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from lunagpt.errors import ConfigError
+
+_aten = torch.ops.aten
+_BLOCK = 2**22  # weights turned into floats at a time; a head of 150,000 rows would need half a gigabyte
+
+#: Operations that give the same matrix, in another dtype or place.
+_CONVERSIONS = {
+    _aten.detach,
+    _aten.alias,
+    _aten.clone,
+    _aten.contiguous,
+    _aten.lift_fresh,
+    _aten._to_copy,
+    _aten.to,
+}
+#: Operations that pick rows -> where among their arguments the axis stands.
+_OF_ROWS = {
+    _aten.slice: 1,
+    _aten.select: 1,
+    _aten.unbind: 1,
+    _aten.split: 2,
+    _aten.split_with_sizes: 2,
+    _aten.chunk: 2,
+}
+_VIEWS = {_aten.view, _aten._unsafe_view, _aten.reshape}
+
+
+class EightBit(Tensor):
+    """A weight in 8 bits that is read and never written.
+
+    Attributes:
+        codes: (…, I) int8. scale: (…, 1) float32.
+        dtype: what it is computed in where the operation does not say.
+    """
+
+    codes: Tensor
+    scale: Tensor
+
+    @staticmethod
+    def __new__(cls, codes: Tensor, scale: Tensor, dtype: torch.dtype) -> EightBit:
+        with torch.inference_mode(False):
+            return Tensor._make_wrapper_subclass(cls, codes.shape, dtype=dtype, device=codes.device)
+
+    def __init__(self, codes: Tensor, scale: Tensor, dtype: torch.dtype) -> None:
+        self.codes = codes
+        self.scale = scale
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, weight: Tensor) -> EightBit:
+        """The nearest to a weight (…, I)."""
+        wide = weight.detach().float()
+        scale = (wide.abs().amax(dim=-1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+        return cls((wide / scale).round_().to(torch.int8), scale, weight.dtype)
+
+    def floats(self, dtype: torch.dtype | None = None) -> Tensor:
+        """The matrix it means, as an ordinary tensor."""
+        return (self.codes.to(torch.float32) * self.scale).to(dtype or self.dtype)
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes in memory."""
+        return self.codes.numel() + 4 * self.scale.numel()
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        return f"EightBit(shape={tuple(self.shape)}, dtype={self.dtype}, device={self.device})"
+
+    # for moving a module with such weights to another device
+    def __tensor_flatten__(self) -> tuple[list[str], torch.dtype]:
+        return ["codes", "scale"], self.dtype
+
+    @classmethod
+    def __tensor_unflatten__(
+        cls, parts: dict[str, Tensor], dtype: torch.dtype, size: Any, stride: Any
+    ) -> EightBit:
+        return cls(parts["codes"], parts["scale"], dtype)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is F.linear:
+            return _linear(*args, **(kwargs or {}))
+        if func is Tensor.to and not kwargs and args[1:] == (args[0].dtype,):  # before every product
+            return args[0]
+        with ExitStack() as around:
+            around.enter_context(torch._C.DisableTorchFunctionSubclass())
+            if torch.is_inference_mode_enabled():  # it refuses views of tensors that were made outside it
+                around.enter_context(torch.inference_mode(False))
+                around.enter_context(torch.no_grad())
+            return func(*args, **(kwargs or {}))
+
+    @classmethod
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        operation, first = func.overloadpacket, args[0] if args else None
+        if isinstance(first, EightBit):
+            if operation in _CONVERSIONS:
+                like = func(first.scale.new_empty(0, dtype=first.dtype), *args[1:], **kwargs)
+                if like.is_floating_point():
+                    return first._each(lambda part: part.to(like.device), like.dtype)
+            if operation in _OF_ROWS and (*args, 0, 0)[_OF_ROWS[operation]] == 0 and first.dim() > 1:
+                parts = func(first.codes, *args[1:], **kwargs), func(first.scale, *args[1:], **kwargs)
+                if isinstance(parts[0], Tensor):
+                    return cls(*parts, first.dtype)
+                return tuple(cls(*pair, first.dtype) for pair in zip(*parts, strict=True))
+            if operation in _VIEWS and tuple(args[1])[-1:] == first.shape[-1:]:
+                shape = tuple(args[1])
+                return cls(first.codes.reshape(shape), first.scale.reshape(*shape[:-1], 1), first.dtype)
+            if operation is _aten.embedding:
+                rows = args[1]
+                return (first.codes[rows] * first.scale[rows]).to(first.dtype)
+        for argument, given in zip(func._schema.arguments, args, strict=False):
+            if isinstance(given, EightBit) and argument.alias_info and argument.alias_info.is_write:
+                raise ConfigError(READ_ONLY)
+        return func(*tree_map_only(EightBit, cls.floats, args), **tree_map_only(EightBit, cls.floats, kwargs))
+
+    def _each(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype) -> EightBit:
+        return EightBit(change(self.codes), change(self.scale), dtype)
+
+
+READ_ONLY = (
+    "Este modelo está com os pesos em 8 bits, que servem para responder e não para treinar nem guardar. "
+    "Carregue-o de novo da pasta dele (LunaModel.from_pretrained), sem quantization na seção hardware da "
+    "configuração."
+)
+
+
+def _linear(x: Tensor, weight: Any, bias: Tensor | None = None) -> Tensor:
+    """(…, I) by (O, I) -> (…, O). The scales are applied to the result, which is smaller than the weight."""
+    if not isinstance(weight, EightBit):  # a weight in 8 bits stands in the place of the input
+        return F.linear(x.floats() if isinstance(x, EightBit) else x, weight, bias)
+    if weight.numel() <= _BLOCK:
+        y = _product(x, weight)
+    else:
+        rows = max(1, _BLOCK // weight.shape[1])
+        y = torch.cat([_product(x, block) for block in weight.split(rows)], dim=-1)
+    return y if bias is None else y + bias.to(y.dtype)
+
+
+def _product(x: Tensor, weight: EightBit) -> Tensor:
+    if x.dtype == torch.float16:  # sums of whole numbers could pass its largest number
+        return F.linear(x, weight.floats(x.dtype))
+    whole = F.linear(x, weight.codes.to(x.dtype))
+    return (whole * weight.scale.squeeze(-1)).to(whole.dtype)
+
+
+def as_stored(weight: Tensor, old: Tensor) -> nn.Parameter:
+    """A new value of a weight in the form of the old one: its dtype, or 8 bits; not for training."""
+    stored = EightBit.of(weight) if isinstance(old, EightBit) else weight.to(old.dtype)
+    return nn.Parameter(stored, requires_grad=False)
+
+
+def use_eight_bits(model: nn.Module, weights: list[nn.Parameter]) -> None:
+    """Puts weights of a model into 8 bits, wherever they stand; the model becomes one for answering."""
+    chosen = {id(weight): weight for weight in weights if not isinstance(weight, EightBit)}
+    made: dict[int, nn.Parameter] = {}
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            if id(weight) in chosen:  # a tied weight stands in two modules
+                if id(weight) not in made:
+                    made[id(weight)] = nn.Parameter(EightBit.of(weight), requires_grad=False)
+                setattr(module, name, made[id(weight)])
+
+
+def refuse_eight_bits(model: nn.Module) -> None:
+    """
+    Raises:
+        ConfigError: weights of the model are in 8 bits.
+    """
+    if any(isinstance(weight, EightBit) for weight in model.parameters()):
+        raise ConfigError(READ_ONLY)
+
+
+def num_bytes(model: nn.Module) -> int:
+    """Bytes of all parameters and buffers."""
+    return sum(
+        tensor.num_bytes if isinstance(tensor, EightBit) else tensor.numel() * tensor.element_size()
+        for tensor in (*model.parameters(), *model.buffers())
+    )
