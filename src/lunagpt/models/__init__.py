@@ -5,6 +5,7 @@ from lunagpt.models.decoding_state import DecodingState, LayerState
 from lunagpt.models.growing_network import GrowingNetwork
 from lunagpt.models.hypernet import DomainSpecificHyperAdapter, HyperAdapter, HyperNetwork
 from lunagpt.models.luna_model import LunaModel, LunaOutput
+from lunagpt.models.moe import MoEBlock
 from lunagpt.models.parameters import parameter_groups
 from lunagpt.models.relational_embeddings import RelationalPositionalEmbedding
 from lunagpt.models.state_space_layer import StateSpaceLayer
@@ -18,6 +19,7 @@ __all__ = [
     "LayerState",
     "LunaModel",
     "LunaOutput",
+    "MoEBlock",
     "RelationalPositionalEmbedding",
     "StateSpaceLayer",
     "parameter_groups",

@@ -197,6 +197,14 @@ class StateSpaceLayer(nn.Module):
         """The reference evaluation, one position after the other, (B, T, D) -> (B, T, D)."""
         return self.mix(x, sequential=True)
 
+    def adapt_to_hardware(self, available_memory_mb: float) -> int:
+        """Chooses how many tokens the chunked evaluation takes at once, 32 below 2,000 MB and 64 else: memory
+        changes, the result does not. The state keeps the size its weights were trained with. Returns the
+        number.
+        """
+        self.chunk_size = 32 if available_memory_mb < 2000 else 64
+        return self.chunk_size
+
     @property
     def has_cached_state(self) -> bool:
         """Whether a call with `use_cache=True` left a state on the layer."""
