@@ -1,5 +1,9 @@
 """Whether growing pays: a model grown from a small one against the final size from scratch.
 
+With `--grow-at plateau` a training of the small size at the full rate finds for each seed the step at which
+the rule of the section `growth` says that the validation loss stands still, and the grown runs grow there;
+`--fraction` leaves so little text that this comes soon.
+
 Every run gets the same budget of operations, counted as they happen in a training step (forward, backward and
 the optimizer's matrix products; elementwise work is not counted), the same data in the same order, the same
 rates and the same held-out text. The grown runs spend a part of the budget at the small size; then the layers
@@ -33,6 +37,7 @@ from lunagpt.config import LunaConfig
 from lunagpt.data import PackedDataset
 from lunagpt.models import LunaModel
 from lunagpt.tokenizer import LunaTokenizer
+from lunagpt.training.callbacks import Callback
 from lunagpt.training.optim import build_optimizer
 from lunagpt.training.parallel import keep_freed_memory
 from lunagpt.training.settings import TrainingSettings
@@ -52,11 +57,14 @@ VARIANTS: dict[str, dict[str, Any] | None] = {  # None: does not grow
     "grown by identity blocks": {"method": "identity"},
     SMALL: None,
 }
+PLATEAU = {"threshold": 0.01, "patience": 3, "smoothing": 0.5}  # the rule: in nats per token, evaluations
+EVERY, WATCHED_ROWS = 20, 12  # steps between two evaluations, and rows of each
 T_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's t, two-sided, by number of seeds
 
 
-def source(split: str) -> dict[str, Any]:
-    return {"name": split, "path": FILES, "where": {"split": split}, "loss_on": "all"}
+def source(split: str, fraction: float = 1.0) -> dict[str, Any]:
+    where = {"split": split}
+    return {"name": split, "path": FILES, "where": where, "loss_on": "all", "fraction": fraction}
 
 
 def build(tokenizer: LunaTokenizer, num_layers: int, seed: int, **growth: Any) -> LunaModel:
@@ -77,10 +85,69 @@ def step_flops(tokenizer: LunaTokenizer, num_layers: int) -> int:
     return int(counter.get_total_flops())
 
 
+class StopWhenGrown(Callback):
+    name = "stop_when_grown"
+
+    def on_step_end(self, trainer: Trainer, metrics: dict[str, Any]) -> None:
+        if trainer.model.growth_history:
+            trainer.stop("plateau")
+
+
+def train(model: LunaModel, seed: int, args: argparse.Namespace, **options: Any) -> tuple[Trainer, float]:
+    """Trains a model; returns the trainer and the seconds of CPU."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
+        trainer = Trainer(
+            model,
+            train_dataset=PackedDataset(
+                [source("train", args.fraction)], seed=seed, **text(model.tokenizer, args)
+            ),
+            checkpoint_dir=folder,
+            warmup_steps=5,
+            gradient_accumulation_steps=ROWS,
+            compile=False,
+            precision="float32",
+            seed=seed,
+            **RATES,
+            **options,
+        )
+        cpu = time.process_time()
+        trainer.train()
+        return trainer, time.process_time() - cpu
+
+
+def text(tokenizer: LunaTokenizer, args: argparse.Namespace) -> dict[str, Any]:
+    return {"tokenizer": tokenizer, "sequence_length": LENGTH, "root": args.data_root}
+
+
+def plateau_step(seed: int, tokenizer: LunaTokenizer, max_steps: int, args: argparse.Namespace) -> int:
+    """The step at which the small size has stopped learning; fails if that does not come."""
+    model = build(tokenizer, args.small, seed, **PLATEAU)
+    train(
+        model,
+        seed,
+        args,
+        validation_dataset=PackedDataset([source("valid")], **text(tokenizer, args)),
+        eval_interval=EVERY,
+        validation_batches=WATCHED_ROWS,
+        schedule="constant",
+        max_steps=max_steps,
+        callbacks=[StopWhenGrown()],
+    )
+    if not model.growth_history:
+        raise SystemExit(f"No plateau within {max_steps} steps: more --gigaflops or a smaller --fraction.")
+    return int(model.growth_history[0]["step"])
+
+
 def run(
-    name: str, seed: int, tokenizer: LunaTokenizer, flops: dict[int, int], args: argparse.Namespace
+    name: str,
+    seed: int,
+    tokenizer: LunaTokenizer,
+    flops: dict[int, int],
+    args: argparse.Namespace,
+    plateau: int | None,
 ) -> dict[str, Any]:
-    """Trains one variant on one thread within the budget, and measures it."""
+    """Trains one variant on one thread within the budget, and measures it; the rate falls in the last two
+    fifths, or from the growth on if that is later."""
     growth, budget = VARIANTS[name], args.gigaflops * 1e9
     if growth is None:
         layers = args.small if name == SMALL else args.final
@@ -88,36 +155,20 @@ def run(
         before, after = round(budget / flops[layers]), 0
     else:
         new = args.final - args.small
-        before = round(args.grow_at * budget / flops[args.small])
+        before = round(args.grow_at * budget / flops[args.small]) if plateau is None else plateau
         after = round((budget - before * flops[args.small]) / flops[args.final])
         sizes = {"steps": [before], "layers_per_growth": new, "max_extra_layers": new}
         model = build(tokenizer, args.small, seed, **growth, **sizes, warmup_steps=REWARM)
     steps = before + after
-    shared = {"tokenizer": tokenizer, "sequence_length": LENGTH, "root": args.data_root}
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-        trainer = Trainer(
-            model,
-            train_dataset=PackedDataset([source("train")], seed=seed, **shared),
-            checkpoint_dir=folder,
-            warmup_steps=5,
-            schedule="wsd",
-            decay_fraction=0.4,
-            gradient_accumulation_steps=ROWS,
-            max_steps=steps,
-            compile=False,
-            precision="float32",
-            seed=seed,
-            **RATES,
-        )
-        cpu = time.process_time()
-        trainer.train()
-        cpu = time.process_time() - cpu
-        held_out = trainer.evaluate(PackedDataset([source("valid")], **shared), max_batches=VALIDATION_ROWS)
+    decay = min(0.4, after / steps) if after else 0.4
+    trainer, cpu = train(model, seed, args, schedule="wsd", decay_fraction=decay, max_steps=steps)
+    valid = PackedDataset([source("valid")], **text(tokenizer, args))
+    held_out = trainer.evaluate(valid, max_batches=VALIDATION_ROWS)
     first, last = (args.final if name == SCRATCH else args.small), len(model.layers)
     return {
         "name": name,
         "seed": seed,
-        "budget": [args.gigaflops, args.grow_at, args.small, args.final, tokenizer.vocab_size],
+        "budget": budget_of(args, tokenizer),
         "gigaflops": (before * flops[first] + after * flops[last]) / 1e9,
         "parameters": model.num_parameters(),
         "tokens": steps * ROWS * LENGTH,
@@ -127,6 +178,12 @@ def run(
     }
 
 
+def budget_of(args: argparse.Namespace, tokenizer: LunaTokenizer) -> list[Any]:
+    """What runs must have in common to be compared."""
+    grow_at = args.grow_at or "plateau"
+    return [args.gigaflops, grow_at, args.small, args.final, tokenizer.vocab_size, args.fraction]
+
+
 def difference(values: list[float]) -> str:
     """Mean, and half its 95 % interval."""
     mean = sum(values) / len(values)
@@ -134,19 +191,19 @@ def difference(values: list[float]) -> str:
     return f"{mean:+.4f} ± {T_95[len(values)] * deviation / math.sqrt(len(values)):.4f}"
 
 
-def table(runs: dict[tuple[str, int], dict[str, Any]], seeds: int) -> list[str]:
+def table(runs: dict[tuple[str, int], dict[str, Any]], variants: list[str], seeds: int) -> list[str]:
     lines = [
         "| | parameters | steps | tokens | GFLOP | held-out bits/byte | against scratch | CPU seconds |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     base = [runs[SCRATCH, seed]["bits_per_byte"] for seed in range(seeds)]
-    for name in VARIANTS:
+    for name in variants:
         own = [runs[name, seed] for seed in range(seeds)]
         bits = [r["bits_per_byte"] for r in own]
         against = (
             "–" if name == SCRATCH else difference([b - other for b, other in zip(bits, base, strict=True)])
         )
-        steps = " + ".join(str(part) for part in own[0]["steps"] if part)
+        steps = "; ".join(dict.fromkeys(" + ".join(str(part) for part in r["steps"] if part) for r in own))
         lines.append(
             f"| {name} | {own[0]['parameters'] / 1e6:.2f} M | {steps} | {own[0]['tokens']:,} "
             f"| {own[0]['gigaflops']:.1f} | {sum(bits) / seeds:.4f} | {against} "
@@ -164,7 +221,14 @@ def main() -> None:
         "--tokenizer", help="tokenizer folder; default is the one that comes with the package"
     )
     options.add_argument("--gigaflops", type=float, default=200.0, help="operations of each run, in 10^9")
-    options.add_argument("--grow-at", type=float, default=0.3, help="part of them at the small size")
+    options.add_argument(
+        "--grow-at",
+        type=lambda given: None if given == "plateau" else float(given),
+        default=0.3,
+        help="part of them at the small size, or plateau",
+    )
+    options.add_argument("--fraction", type=float, default=1.0, help="part of the training text that is used")
+    options.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     options.add_argument("--small", type=int, default=2, help="layers at first")
     options.add_argument("--final", type=int, default=8, help="layers in the end")
     options.add_argument("--seeds", type=int, default=3, choices=T_95)
@@ -174,29 +238,41 @@ def main() -> None:
     torch.set_num_threads(1)
     tokenizer = LunaTokenizer.from_pretrained(args.tokenizer) if args.tokenizer else LunaTokenizer.default()
     flops = {layers: step_flops(tokenizer, layers) for layers in (args.small, args.final)}
-    budget = [args.gigaflops, args.grow_at, args.small, args.final, tokenizer.vocab_size]
+    budget = budget_of(args, tokenizer)
     lines = args.runs.read_text(encoding="utf-8").splitlines() if args.runs.exists() else []
     runs = {(r["name"], r["seed"]): r for r in map(json.loads, lines) if r["budget"] == budget}
     args.runs.parent.mkdir(parents=True, exist_ok=True)
     for seed in range(args.seeds):
-        for name in VARIANTS:
-            if (name, seed) not in runs:
-                runs[name, seed] = run(name, seed, tokenizer, flops, args)
-                with args.runs.open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(runs[name, seed]) + "\n")
-                print(f"{name}, seed {seed}: {runs[name, seed]['bits_per_byte']:.4f}", flush=True)
-    command = f"--gigaflops {args.gigaflops:g} --grow-at {args.grow_at:g} --small {args.small} "
-    command += f"--final {args.final} --seeds {args.seeds}"
+        missing = [name for name in args.variants if (name, seed) not in runs]
+        plateau = None
+        if args.grow_at is None and any(VARIANTS[name] for name in missing):
+            longest = int(args.gigaflops * 1e9 / flops[args.small])
+            plateau = plateau_step(seed, tokenizer, longest, args)
+        for name in missing:
+            runs[name, seed] = run(name, seed, tokenizer, flops, args, plateau)
+            with args.runs.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(runs[name, seed]) + "\n")
+            print(f"{name}, seed {seed}: {runs[name, seed]['bits_per_byte']:.4f}", flush=True)
+    grow_at = "plateau" if args.grow_at is None else f"{args.grow_at:g}"
+    command = f"--gigaflops {args.gigaflops:g} --grow-at {grow_at} --small {args.small} "
+    command += f"--final {args.final} --seeds {args.seeds} --fraction {args.fraction:g}"
+    where = f"{args.grow_at or 0:.0%} of them at the small size where it grows"
+    if args.grow_at is None:
+        where = (
+            f"growth where the smoothed validation loss ({PLATEAU['smoothing']:g} of the past) has not "
+            f"fallen by {PLATEAU['threshold']:g} nats per token in {PLATEAU['patience']} evaluations, one "
+            f"every {EVERY} steps"
+        )
     heading = [
         describe_machine() + ".",
         "",
         f"Preset test, from {args.small} to {args.final} layers, vocabulary of {tokenizer.vocab_size}. "
         f"Counted operations of a step of {ROWS * LENGTH} tokens: "
         f"{flops[args.small] / 1e9:.2f} GFLOP small, {flops[args.final] / 1e9:.2f} GFLOP final; "
-        f"{args.gigaflops:g} GFLOP for every run, {args.grow_at:.0%} of them at the small size where it "
-        f"grows. Means of {args.seeds} seeds.",
+        f"{args.gigaflops:g} GFLOP for every run, {where}. {args.fraction:.2%} of the training text, again "
+        f"and again. Means of {args.seeds} seeds.",
         "",
-        *table(runs, args.seeds),
+        *table(runs, args.variants, args.seeds),
         "",
         f"Command: `python benchmarks/growth.py --data-root CORPUS --tokenizer PASTA {command}`",
     ]

@@ -9,12 +9,15 @@ personas and emotions the model is told, as in training) is compared row by row 
 are 95 % bootstrap intervals over rows.
 
 `optimize_for_cpu` is measured against doing nothing on the model in float32, and loaded with its weights in
-16 bits (`use_lightweight`), with `num_threads=1`.
+16 bits (`use_lightweight`), with `num_threads=1`. From `use_8bit_quantization` there is no way back: it is
+measured on copies, in the whole model and in its dense maps alone; the latter against torchao's int8 weights
+(`pip install torchao`), which can take the place of those maps only.
 
     python benchmarks/switches.py --data-root CORPUS [--model FOLDER] [--keep FOLDER]
 """
 
 import argparse
+import copy
 import os
 import tempfile
 import time
@@ -34,6 +37,8 @@ from lunagpt.generation import prefill
 from lunagpt.models import LunaModel
 from lunagpt.models.components import COMPONENTS, ComponentWarning
 from lunagpt.models.conditioned import add_hypernet
+from lunagpt.models.eight_bit import num_bytes, use_eight_bits
+from lunagpt.models.layers import Linear
 from lunagpt.models.upcycling import upcycle
 from lunagpt.training.evaluation import bits_per_byte
 from lunagpt.training.optim import build_optimizer
@@ -133,7 +138,7 @@ def time_once(model: LunaModel, found: Measured, seed: int = 0) -> None:
     writing = clocked(lambda: [model(token, state=state, logits_to_keep=1) for _ in range(ANSWER)])
     found.reading = tuple(map(min, found.reading, reading))
     found.writing = tuple(map(min, found.writing, writing))
-    found.weight_bytes = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+    found.weight_bytes = found.weight_bytes or num_bytes(model)
 
 
 def clocked(work: Callable[[], object]) -> tuple[float, float]:
@@ -155,7 +160,32 @@ SWITCHES: dict[str, Switch] = {
     "optimize_for_cpu(1)": lambda model: model.optimize_for_cpu(1),
 }
 SIXTEEN = ("16 bits (use_lightweight), sem mais nada", "16 bits, depois optimize_for_cpu(1)")
-NAMES = (*SWITCHES, *SIXTEEN)
+EIGHT = ("use_8bit_quantization()", "8 bits só nos mapas densos", "torchao, int8 nos mesmos mapas")
+NAMES = (*SWITCHES, *SIXTEEN, *EIGHT)
+
+
+def dense_maps(model: LunaModel) -> dict[str, Linear]:
+    """The linear maps of the layers that are no experts."""
+    modules = model.layers.named_modules()
+    return {name: m for name, m in modules if isinstance(m, Linear) and "moe." not in name}
+
+
+def in_eight_bits(model: LunaModel, name: str, found: Measured) -> LunaModel:
+    """A copy as one of EIGHT, and what its weights take."""
+    made = copy.deepcopy(model, {id(model.tokenizer): model.tokenizer})
+    if name == EIGHT[0]:
+        made.use_8bit_quantization()
+        return made
+    maps = dense_maps(made)
+    if name == EIGHT[1]:
+        use_eight_bits(made, [linear.weight for linear in maps.values()])
+        return made
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    shrunk = sum(linear.weight.numel() * 3 - 4 * len(linear.weight) for linear in maps.values())
+    found.weight_bytes = num_bytes(made) - shrunk  # its tensors say what they mean, not what they take
+    quantize_(made.layers, Int8WeightOnlyConfig(version=2), filter_fn=lambda module, path: path in maps)
+    return made
 
 
 def measure(
@@ -163,11 +193,11 @@ def measure(
 ) -> dict[str, Measured]:
     """The switches of some names, everything switched on again after each."""
     results = {name: Measured() for name in names}
-    light: dict[str, LunaModel] = {}
+    light = {name: in_eight_bits(model, name, results[name]) for name in set(EIGHT) & set(names)}
     if set(SIXTEEN) & set(names):
         with tempfile.TemporaryDirectory() as folder:
             model.save(folder, dtype=torch.float16)
-            light = {name: LunaModel.from_pretrained(folder, use_lightweight=True) for name in SIXTEEN}
+            light |= {name: LunaModel.from_pretrained(folder, use_lightweight=True) for name in SIXTEEN}
         light[SIXTEEN[1]].optimize_for_cpu(1)
         torch.set_flush_denormal(False)
     time_once(model, Measured())  # the first call of a process is slow
