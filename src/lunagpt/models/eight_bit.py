@@ -5,7 +5,7 @@
 Only the storage has 8 bits (weight-only quantization, one scale per row as in Dettmers et al. 2022, arXiv
 2208.07339): a product turns the codes into the dtype of its input, so that it computes on any device what
 it did before, up to the rounding of the weights. Products of int8 by int8 exist in torch 2.13, but on a CPU
-without VNNI they take 6 to 25 times as long as those of float32, and its quantized tensors are deprecated.
+without VNNI they take 2 to 39 times as long as those of float32, and its quantized tensors are deprecated.
 
 An `EightBit` stands where the weight stood. Whatever is done with it is done with the matrix it means; the
 operations below know a cheaper way.
