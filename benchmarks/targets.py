@@ -25,6 +25,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from lunagpt.commands.evaluation_models import distinct_names, file_stem, is_stored, meant
 from lunagpt.commands.opening import set_threads
 from lunagpt.errors import EvaluationError
 from lunagpt.evaluation import open_language_model
@@ -38,7 +39,6 @@ from target_measures import ALONE, BEHAVIOURS, CHECKED, Measurement, baselines, 
 
 RESULTS = Path(__file__).parent / "results"
 OTHER_STORES = (RESULTS / "avaliacao",)
-RANDOM = "aleatorio"
 
 
 @dataclass(frozen=True)
@@ -99,21 +99,22 @@ class Column:
 
     Args:
         given: what the command line says.
+        name: for the table.
         store: the folder for its results.
 
     Attributes:
-        name: for the table. found: its results.
+        found: its results.
     """
 
-    def __init__(self, given: str, store: Path) -> None:
+    def __init__(self, given: str, name: str, store: Path) -> None:
+        self.name = name
         self.model: LanguageModel | None = None
-        if given.endswith(".json"):
-            stored = load_evaluation(given)
-            self.name, self.found = str(stored.model["name"]), stored.results
+        if is_stored(given):
+            self.found = load_evaluation(given).results
             return
-        self.model, mark = _opened(given)
-        self.name = self.model.name
-        self._path = store / f"{self.name}.json"
+        self.model = open_language_model(meant(given), name)
+        mark = _mark(self.model)
+        self._path = store / f"{file_stem(name)}.json"
         self._record = Evaluation({}, created=datetime.now(UTC).isoformat(timespec="seconds"))
         if self._path.exists():
             kept = load_evaluation(self._path)
@@ -147,22 +148,17 @@ class Column:
         return max(fitting, key=lambda result: result.n, default=None)
 
 
-def _opened(given: str) -> tuple[LanguageModel, str]:
-    """The model, and what tells its weights from all others."""
-    kind, _, preset = given.partition(":")
-    if kind == RANDOM and not Path(given).exists():
-        from lunagpt import LunaConfig, LunaModel
-
-        random = LunaModel.from_scratch(LunaConfig.preset(preset or "nano"), seed=0).eval()
-        model = open_language_model(random, f"{preset or 'nano'} sem treino")
-        return model, hashlib.sha256(random.embedding.weight.detach().numpy().tobytes()).hexdigest()
-    model = open_language_model(given)
+def _mark(model: LanguageModel) -> str:
+    """What tells the weights of a model from all others."""
     path: Any = getattr(model, "path", None)
     mark = None if path is None or model.kind != "luna" else fingerprint(path)
     mark = mark or model.describe().get("sha256")
+    if mark is None and model.kind == "luna":  # random weights are nowhere on disk
+        table = model.model.embedding.weight  # type: ignore[attr-defined]
+        mark = hashlib.sha256(table.detach().numpy().tobytes()).hexdigest()
     if mark is None:
-        raise EvaluationError(f'Não sei distinguir os pesos de "{given}" dos de outro modelo: falta o hash.')
-    return model, str(mark)
+        raise EvaluationError(f'Não sei distinguir os pesos de "{model.name}" dos de outro modelo.')
+    return str(mark)
 
 
 def _from_elsewhere(sha256: str | None) -> list[Result]:
@@ -268,8 +264,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         wanted = measurements(args.data_root, Path(scratch))
         columns = []
-        for given in args.models:
-            column = Column(given, args.output.with_suffix(""))
+        for given, name in zip(args.models, distinct_names(args.models), strict=True):
+            column = Column(given, name, args.output.with_suffix(""))
             column.complete(wanted, args.limit, args.peer_limit or args.limit)
             columns.append(column)
         quotation = baselines(args.data_root, args.limit)

@@ -70,8 +70,8 @@ def column(store: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], targ
     """A column of a fake model with the given weights."""
 
     def make(weights: str) -> targets.Column:
-        monkeypatch.setattr(targets, "_opened", lambda given: (Fake(weights), weights))
-        return targets.Column("luna-teste", store / "alvos")
+        monkeypatch.setattr(targets, "open_language_model", lambda given, name: Fake(weights))
+        return targets.Column("modelo", "luna-teste", store / "alvos")
 
     return make
 
@@ -116,7 +116,7 @@ def test_the_page(store: Path) -> None:
     stored = Evaluation({"name": "luna-teste"}, [result(PAIRS.name, PAIRS.metric, 0.95, constant=0.53)])
     save_evaluation(stored, store / "r.json")
     quoted = [result("squad_pt_dev, com conferência", "f1", 0.15)]
-    page = targets.page([targets.Column(str(store / "r.json"), store)], quoted, "comando")
+    page = targets.page([targets.Column(str(store / "r.json"), "luna-teste", store)], quoted, "comando")
     lines = {line.split(" | ")[0].removeprefix("| "): line for line in page.splitlines() if line[:2] == "| "}
     assert lines[PAIRS.title].endswith("| **≥ 92,0** | 95,0 ±10,0 (4) | – | 53,0 | cumpre |")
     assert lines["SQuAD, na conversa: F1"].endswith("| – | 15,0 ±10,0 (4) | 0,0 | não medido |")

@@ -58,11 +58,11 @@ def evaluate_behaviours(
             print()
         print(report.to_text(), end="")
         path = None if output is None else output_file(output, name, many=len(models) > 1)
-        _save(report, name, None, path)
+        _save(report, model, None, path)
         if judge is not None:
             judgement = _judged(report, judge, seed)
             print(judgement_text(judgement, judge.model))
-            _save(report, name, judgement, path)
+            _save(report, model, judgement, path)
         if path is not None:
             print(texts.EVALUATE_SAVED.format(path=path))
     return 0
