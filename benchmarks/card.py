@@ -57,6 +57,7 @@ HELD_OUT = [
     },
     {"name": "perguntas sobre documentos", "path": "luna/documentos.jsonl", "where": {"split": "valid"}},
 ]
+_PORTUGUESE = str.maketrans(",.", ".,")  # 1,234.5 → 1.234,5
 MAX_TOKENS = 8_000  # of each group: two digits
 
 
@@ -102,8 +103,9 @@ def bits_per_byte_table(model: LunaModel, data_root: str) -> str:
     lines = ["| texto reservado | tokens | perplexidade | bits por byte |", "|---|---:|---:|---:|"]
     for group, tally in tallies.items():
         m = tally.metrics()
-        lines.append(f"| {group} | {m['tokens']:,} | {m['perplexity']:.1f} | {m['bits_per_byte']:.3f} |")
-    return "\n".join(lines).replace(",", ".")
+        figures = f"{m['tokens']:,} | {m['perplexity']:.1f} | {m['bits_per_byte']:.3f}"
+        lines.append(f"| {group} | {figures.translate(_PORTUGUESE)} |")
+    return "\n".join(lines)
 
 
 def dialogues(model: LunaModel, seed: int, count: int) -> tuple[str, float]:

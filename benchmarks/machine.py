@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shlex
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -23,9 +25,16 @@ def describe_machine() -> str:
     return f"{name}; {os.cpu_count()} cores, {torch.get_num_threads()} threads; torch {torch.__version__}"
 
 
+def command_line() -> str:
+    """How this benchmark was started; of absolute paths only the last part, the rest is the machine's."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
+
+
 def write_table(path: Path, title: str, lines: list[str]) -> None:
-    """Prints a Markdown section and appends it, dated, to the results file."""
-    section = "\n".join([f"## {title}, {date.today().isoformat()}", "", *lines]) + "\n"
+    """Prints a Markdown section and appends it, dated and with the command, to the results file."""
+    head = [f"## {title}, {date.today().isoformat()}", "", f"`{command_line()}`", ""]
+    section = "\n".join([*head, *lines]) + "\n"
     print(section)
     path.parent.mkdir(exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:

@@ -27,8 +27,8 @@ import numpy as np
 
 from lunagpt.files import atomic_write_text
 from lunagpt.rag.embeddings import open_embedder
-from lunagpt.rag.exact_search import scan_threads
 from lunagpt.rag.vector_index import KINDS, VectorIndex
+from lunagpt.utils.hardware import usable_threads
 from machine import describe_machine
 
 RESULTS = Path(__file__).resolve().parent / "results/vector_indexes.md"
@@ -54,7 +54,7 @@ def main() -> None:
     lines = [
         "# Busca por vetores",
         "",
-        f"Máquina: {describe_machine()}. Busca exata em {scan_threads()} thread(s); carga média da máquina "
+        f"Máquina: {describe_machine()}. Busca exata em {usable_threads()} thread(s); carga média da máquina "
         f"no começo: {os.getloadavg()[0]:.1f}. Vetores de 384 números (multilingual-e5-small); semente 0.",
         f"Comando: `python benchmarks/vector_indexes.py --sizes {' '.join(map(str, args.sizes))} "
         f"--kinds-at {args.kinds_at} --texts {args.texts} --questions {args.questions}`.",
@@ -200,7 +200,7 @@ def flat_row(vectors: np.ndarray, questions: np.ndarray) -> str:
     asked = questions[: 200 if len(vectors) <= 100_000 else 40]
     ours = VectorIndex.build("flat", "cosine", vectors)
     found, cpu, wall = timed(lambda question: ours.search(question, K)[0], asked)
-    faiss.omp_set_num_threads(scan_threads())
+    faiss.omp_set_num_threads(usable_threads())
     theirs = faiss.IndexFlatIP(vectors.shape[1])
     theirs.add(vectors)
     expected, peer_cpu, peer_wall = timed(lambda question: theirs.search(question[None], K)[1][0], asked)

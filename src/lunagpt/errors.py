@@ -61,8 +61,8 @@ def missing_extra(package: str, extra: str, purpose: str) -> MissingDependencyEr
 def reason_of(error: Exception) -> str:
     """Why a file could not be read or written, as a Portuguese clause without a full stop.
 
-    Knows the errors of the system and of SQLite, text that is not UTF-8, and badly written JSON and YAML; of
-    other errors it gives their own words.
+    Knows the errors of the system and of SQLite, text that is not UTF-8, and badly written JSON, YAML and
+    XML; of other errors it gives their own words.
     """
     if isinstance(error, UnicodeDecodeError):
         return f"não está em UTF-8 (byte {error.start})"
@@ -70,6 +70,8 @@ def reason_of(error: Exception) -> str:
         return f"JSON mal escrito na linha {error.lineno}, coluna {error.colno}"
     if (mark := getattr(error, "problem_mark", None)) is not None:  # PyYAML's, which this does not import
         return f"YAML mal escrito na linha {mark.line + 1}, coluna {mark.column + 1}"
+    if isinstance(place := getattr(error, "position", None), tuple):  # ElementTree's
+        return f"XML mal escrito na linha {place[0]}, coluna {place[1] + 1}"
     if (name := getattr(error, "sqlite_errorname", None)) is not None:
         return _SQLITE_REASONS.get(name.split("_")[1], str(error))
     if isinstance(error, RecursionError):
@@ -81,6 +83,8 @@ def reason_of(error: Exception) -> str:
 
 def system_reason(error: Exception) -> str | None:
     """Why the system refused something, in Portuguese; None if the error is not the system's."""
+    if isinstance(inner := getattr(error, "reason", None), OSError):  # a URLError tells it so
+        return system_reason(inner)
     if isinstance(error, OSError):
         return _SYSTEM_REASONS.get(error.errno or 0, error.strerror)
     told = re.search(r"\(os error (\d+)\)", str(error))  # from a library in Rust (safetensors, tokenizers)
@@ -106,6 +110,8 @@ _SYSTEM_REASONS = {
     errno.ENOMEM: "falta memória",
     errno.EBUSY: "está em uso por outro programa",
     errno.EIO: "houve um erro de leitura ou gravação no disco",
+    errno.ECONNREFUSED: "ninguém atende nesse endereço",
+    errno.ETIMEDOUT: "a resposta demorou demais",
     errno.EINVAL: "o sistema não aceita esta operação ou este nome",
 }
 

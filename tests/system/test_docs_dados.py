@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.guides import DOCS, assert_links_exist, python_blocks, run_blocks
+from tests.guides import DOCS, python_blocks, run_blocks
 
 GUIDE = DOCS / "dados.md"
 
@@ -20,7 +20,3 @@ def test_the_code_of_the_guide_runs(tmp_path: Path) -> None:
         '1 registro gravado em "processados/perguntas.jsonl".',
     ):
         assert line in printed.splitlines(), printed
-
-
-def test_linked_files_exist() -> None:
-    assert_links_exist(GUIDE)

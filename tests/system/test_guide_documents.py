@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.guides import DOCS, assert_links_exist
+from tests.guides import DOCS
 
 GUIDE = DOCS / "documentos.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -65,7 +65,3 @@ def test_the_guide_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.Monke
     assert seen["bash"] >= 5
     assert seen["text"] >= 3
     assert seen["python"] >= 3
-
-
-def test_linked_files_exist() -> None:
-    assert_links_exist(GUIDE)

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.guides import assert_links_exist
 
 ROOT = Path(__file__).parents[2]
 READMES = [ROOT / "README.md", ROOT / "README.en.md"]
@@ -46,11 +45,6 @@ def test_make_targets_and_luna_commands_exist(path: Path) -> None:
             assert words[0] == ".venv/bin/pip", command
         known += 1
     assert known >= 3
-
-
-@pytest.mark.parametrize("path", READMES, ids=lambda p: p.name)
-def test_linked_files_exist(path: Path) -> None:
-    assert_links_exist(path)
 
 
 def test_the_python_example_runs() -> None:

@@ -24,6 +24,7 @@ from lunagpt.commands.chat import banner
 from lunagpt.commands.console import PlainConsole, read_message
 from lunagpt.commands.wrapping import WordWrapper
 from lunagpt.errors import GenerationError, ModelFolderError
+from lunagpt.utils import hardware
 
 
 class Luna:
@@ -530,8 +531,14 @@ def test_a_broken_config_or_model_is_a_clear_error(
     assert capsys.readouterr().err.startswith("Erro: Não há pasta de modelo em")
 
 
-def test_physical_cores_are_at_least_one_and_at_most_all() -> None:
-    assert 1 <= opening.physical_cores() <= (os.cpu_count() or 1)
+def test_threads_are_at_least_one_and_at_most_what_is_there_and_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cores = hardware.physical_cores()
+    assert 1 <= cores <= (os.cpu_count() or 1)
+    for limit, threads in (("1", 1), ("9999", cores), ("", cores), ("0", 1), ("dois", cores)):
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+        assert hardware.usable_threads() == threads
 
 
 def test_the_banner_names_the_model_and_its_limits() -> None:

@@ -194,9 +194,11 @@ def test_yaml_reads_back_what_was_written_here_and_elsewhere(values: dict[str, A
     assert yaml.safe_load(text) == values
 
 
-@pytest.mark.parametrize("name", ["c.json", "c.yaml"])
-def test_an_empty_file_gives_the_defaults(tmp_path: Path, name: str) -> None:
-    text = "{}" if name.endswith("json") else "# só um comentário\n"
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("c.json", "{}"), ("c.json", "// só um comentário\n"), ("c.json", ""), ("c.yaml", "# só isto\n")],
+)
+def test_an_empty_file_gives_the_defaults(tmp_path: Path, name: str, text: str) -> None:
     assert LunaConfig.from_file(write(tmp_path / name, text)) == LunaConfig()
 
 

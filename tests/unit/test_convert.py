@@ -147,7 +147,7 @@ def test_csv_rows_of_another_width_are_left_out(tmp_path: Path) -> None:
         ("a.json", "[" * 100_000, "aninhadas demais"),
         ("a.yaml", "a: [1", "YAML mal escrito na linha 1"),
         ("a.yaml", "- &x {a: 1}\n- *x", "apelidos"),
-        ("a.xml", "<a><b>", "não é um XML válido"),
+        ("a.xml", "<a><b>", "XML mal escrito na linha 1, coluna 7"),
         ("a.jsonl", "[1]\nnada", "Nenhum registro"),
         ("a.txt", "oi", "Formatos aceitos"),
         ("a.csv", "%PDF-1.4 binário", "PDF"),

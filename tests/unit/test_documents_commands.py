@@ -58,7 +58,7 @@ def test_indexing_tells_what_was_read_and_what_was_not(
     out = capsys.readouterr().out
     assert "2 arquivos novos" in out
     assert "quebrado.pdf" in out
-    assert f"Base {target}: 2 documentos em {DocumentStore.load(target).chunk_count} trechos." in out
+    assert f'Base "{target}": 2 documentos em {DocumentStore.load(target).chunk_count} trechos.' in out
     assert is_base(target)
     with DocumentStore.load(target) as store:
         assert store.words_only

@@ -141,7 +141,7 @@ def test_inspect_on_the_screen(folders, capsys, tmp_path):
     [
         (["inspect", "experts", "denso"], "luna upcycle MODELO SAIDA", 1),
         (["inspect", "experts", "misto", "--text", "a", "--file", "b"], "não combinam", 2),
-        (["inspect", "experts", "misto", "--text", "a", "--layer", "7"], "estão nas camadas 0, 1", 1),
+        (["inspect", "experts", "misto", "--text", "a", "--layer", "7"], "As camadas que os têm: 0, 1.", 1),
         (["inspect", "experts", "misto", "--file", "nada.txt"], "Não consegui ler", 1),
         (["upcycle", "denso", "misto"], "Já existe", 1),
         (["upcycle", "misto", "outro"], "já tem especialistas", 1),

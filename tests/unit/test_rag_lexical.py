@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lunagpt.errors import ConfigError
 from lunagpt.rag import DocumentStore
 from lunagpt.rag import lexical_search as lexical_search_module
-from lunagpt.rag.fusion import blend, fuse
+from lunagpt.rag.fusion import blend
 from lunagpt.rag.lexical import STOP_WORDS, fold, query_tokens, stem, stop_words_from, tokens
 
 
@@ -154,10 +154,3 @@ def test_blending() -> None:
     assert blend({}, {4: 0.5, 5: 0.6}, floor=0.5) == [5, 4]
     assert blend({7: 2.0}, {7: 0.5}, floor=0.5) == [7]
     assert blend({}, {}, floor=0.0) == []
-
-
-def test_fusion_of_ranks() -> None:
-    assert fuse([[1, 2, 3], [3, 2, 1]]) == [1, 3, 2], "1/61 + 1/63 is more than 2/62"
-    assert fuse([[1, 2], [2, 9]]) == [2, 1, 9]
-    assert fuse([[5, 4]]) == [5, 4]
-    assert fuse([]) == []

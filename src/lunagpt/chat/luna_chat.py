@@ -159,7 +159,8 @@ class LunaChat:
             self._rag = open_rag(path, self._config)
         if self._rag is None:
             raise StoreError(
-                "Não há documentos para consultar. Indique uma pasta: enable_rag(knowledge_base_path=...)."
+                "Não há documentos para consultar. Indique onde estão: luna chat --knowledge-base BASE ou, "
+                "em Python, enable_rag(knowledge_base_path=...)."
             )
         self._rag_enabled = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from lunagpt.config import LunaConfig
 from lunagpt.errors import GenerationError, StoreError
+
+logger = logging.getLogger(__name__)
 
 _LEAST_RELEVANCE = 0.1
 
@@ -117,9 +120,12 @@ def open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriev
     if is_base(Path(path)):
         return RAGSystem.open(path, config)
     if not os.path.isdir(path):
-        raise StoreError(f'Não há base nem pasta de documentos em "{path}". Confira o caminho.')
+        advice = "Diga a pasta em que o arquivo está" if os.path.isfile(path) else "Confira o caminho"
+        raise StoreError(f'Não há base nem pasta de documentos em "{path}". {advice}.')
     system = RAGSystem(_without_base(config))
-    system.index_directory(path)
+    if problems := system.index_directory(path).problems:
+        files = "1 arquivo" if len(problems) == 1 else f"{len(problems)} arquivos"
+        logger.warning("Fora da busca, por não poderem ser lidos: %s. O comando luna index diz quais.", files)
     return system
 
 

@@ -28,20 +28,20 @@ TOKENIZER_HELP = "Ferramentas do tokenizador, que divide o texto em pedaços par
 TOKENIZER_TRAIN_HELP = "Aprende um vocabulário com os textos dados e grava a pasta do tokenizador."
 INFO_HELP = "Mostra o que há numa pasta de modelo e confere os arquivos dela."
 INSPECT_HELP = "Mostra o que acontece dentro de um modelo."
-INSPECT_EXPERTS_HELP = """Mostra que tokens vão para que especialistas, camada por camada.
+INSPECT_EXPERTS_HELP = """Mostra quais tokens vão para quais especialistas, camada por camada.
 
 Lê um texto (sem --text nem --file, artigos da Enciclopédia Luna) e mostra, de cada especialista, a parte da
 carga, o que ele recebe mais do que o esperado e os tokens mais próprios dele. Com roteamento emocional,
 mostra também a emoção lida em --text ou --file e o que ela muda na escolha."""
-UPCYCLE_HELP = """Faz de um modelo denso um modelo com especialistas, que responde como o original.
+UPCYCLE_HELP = """Transforma um modelo denso em um com especialistas, que responde como o original.
 
 Cada especialista começa como cópia da rede que substitui; o treino (luna train --base-model SAIDA) os
 diferencia. MODELO é uma pasta de modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
-GROW_HELP = """Faz de um modelo um mais fundo, com mais camadas.
+GROW_HELP = """Acrescenta camadas a um modelo.
 
-Com --method identity as camadas novas ainda nada mudam, e ele responde como o original; com stack são cópias
-das que há, e só responde bem depois de treinado (luna train --base-model SAIDA). MODELO é uma pasta de
-modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
+Com --method identity as camadas novas ainda não mudam nada, e ele responde como o original; com stack são
+cópias das que há, e só responde bem depois de treinado (luna train --base-model SAIDA). MODELO é uma pasta
+de modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
 AVERAGE_HELP = """Tira a média dos pesos de dois modelos, que precisam ser etapas de um mesmo treino.
 
 Guarda o que a última etapa aprendeu sem tudo o que ela esqueceu. O resultado não foi treinado: meça-o (luna
@@ -111,10 +111,10 @@ BASE_MODEL = "Modelo de que o treino (a primeira receita) parte; pode ser uma pa
 PREPARE = "Só lê os dados e grava os tokens no cache, para o treino começar logo; mostra a mistura."
 RESUME = "Continua do último ponto de retomada."
 RESUME_FROM = "Continua deste ponto de retomada."
-MAX_STEPS = "Passos do treino ao todo; com várias receitas, de cada uma."
-MAX_MINUTES = "Minutos desta vez."
+MAX_STEPS = "Passos do treino ao todo, no lugar do que a receita diz; com várias receitas, de cada uma."
+MAX_MINUTES = "Depois destes minutos, grava um ponto de retomada e para."
 DECAY_NOW = "Desce a taxa de aprendizado nestes passos e termina."
-THREADS = "Linhas de execução da CPU."
+THREADS = "Linhas de execução (threads) da CPU."
 CHANGE = "Muda um ajuste da receita; pode ser repetida."
 DATA = "Arquivos (.txt, .md, .jsonl, .parquet) ou pastas com eles."
 VOCAB_SIZE = "Tamanho do vocabulário, em tokens; padrão {default}."
@@ -139,7 +139,7 @@ AVERAGE_WEIGHT = "Parte do segundo modelo, de 0 a 1; padrão {default}."
 PACK_MODEL = "Pasta do modelo."
 PACK_DTYPE = "Tipo dos números: float16, bfloat16 ou float32; padrão {default}."
 GROW_LAYERS = "Camadas a acrescentar; padrão 1."
-GROW_METHOD = "identity (ainda nada mudam) ou stack (cópias); padrão identity."
+GROW_METHOD = "identity (ainda não mudam nada) ou stack (cópias); padrão identity."
 GROW_POSITION = "end (depois da última camada) ou spread (espalhadas entre elas); padrão end."
 EVALUATE_MODELS = "Modelos a medir, um ou mais."
 EVALUATE_DATA = (
@@ -163,7 +163,6 @@ EVALUATE_CONTAMINATION = "Relatório do que treino e avaliação têm em comum (
 COMPARE_MODELS = "Modelos a comparar, dois ou mais; o primeiro é a referência."
 COMPARE_SUITE = "Lista de tarefas: rapida, completa ou um arquivo .yaml; sem ela e sem --data, rapida."
 COMPARE_OUTPUT = "Pasta do relatório; padrão {default}."
-COMPARE_LIMIT = "Itens de cada tarefa, sorteados; no lugar dos limites da suíte."
 COMPARE_NO_SPEED = "Não mede velocidade e memória."
 
 # -- mistakes on the command line ----------------------------------------------------------------------------

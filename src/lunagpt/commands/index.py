@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -74,7 +75,7 @@ def run_index(
         documents = _counted(len(store), texts.ONE_DOCUMENT, texts.MANY_DOCUMENTS)
         chunks = _counted(store.chunk_count, texts.ONE_PASSAGE, texts.MANY_PASSAGES)
         print(texts.INDEX_DONE.format(base=output, documents=documents, chunks=chunks))
-        print(texts.INDEX_TRY.format(base=output))
+        print(texts.INDEX_TRY.format(base=shlex.quote(str(output))))
         if vectors:
             _embed(system, line)
     finally:

@@ -15,7 +15,7 @@ from lunagpt.commands import texts
 from lunagpt.config import LunaConfig
 from lunagpt.generation import SamplingParams
 from lunagpt.model_folders import EMBEDDED, default_model, find_model
-from lunagpt.utils.hardware import physical_cores
+from lunagpt.utils.hardware import usable_threads
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
@@ -148,10 +148,10 @@ def connect(chat: LunaChat, settings: ChatSettings, *, encyclopedia: bool) -> Lu
 
 
 def set_threads(threads: int | None) -> None:
-    """Lets torch use so many threads; None means one for each physical core."""
+    """Lets torch use so many threads; None means one for each physical core, or fewer by OMP_NUM_THREADS."""
     import torch
 
-    torch.set_num_threads(threads or physical_cores())
+    torch.set_num_threads(threads or usable_threads())
 
 
 @contextmanager

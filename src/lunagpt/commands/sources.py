@@ -52,9 +52,12 @@ def described(passage: Mapping[str, Any]) -> str:
     """Title, page and file of a passage."""
     title = str(passage.get("title") or "").strip()
     source = str((passage.get("metadata") or {}).get("source") or "")
-    name = title or source or str(passage.get("document_id") or "") or texts.UNTITLED
+    if source and title in ("", PurePath(source).stem):  # a file without a title of its own
+        name, file = source, ""
+    else:
+        name = title or str(passage.get("document_id") or "") or texts.UNTITLED
+        file = f" ({source})" if source and source != name else ""
     page = texts.SOURCE_PAGE.format(page=passage["page"]) if passage.get("page") else ""
-    file = f" ({source})" if source and source != name and PurePath(source).stem != name else ""
     return clean_text(f"{name}{page}{file}")
 
 

@@ -74,12 +74,12 @@ FILE_EMPTY = 'Não há perguntas em "{path}": escreva uma por linha.'
 # -- documents -----------------------------------------------------------------------------------------------
 
 INDEX_READING = "Lendo {done} de {total}: {name}"
-INDEX_DONE = "Base {base}: {documents} em {chunks}. Já dá para perguntar:"
+INDEX_DONE = 'Base "{base}": {documents} em {chunks}. Já dá para perguntar:'
 ONE_DOCUMENT = "1 documento"
 MANY_DOCUMENTS = "{count} documentos"
 ONE_PASSAGE = "1 trecho"
 MANY_PASSAGES = "{count} trechos"
-INDEX_EMPTY = "Base {base}: nenhum documento. Confira a pasta e os tipos de arquivo."
+INDEX_EMPTY = 'Base "{base}": nenhum documento. Confira a pasta e os tipos de arquivo.'
 INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
 INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"
 INDEX_VECTORS_DONE = "Vetores prontos: a busca agora também é pelo significado."
@@ -158,8 +158,8 @@ COMPARE_WRITTEN = "Relatório em {path} (também em .md, com os gráficos e os d
 INFO_NAME = "Modelo"
 INFO_FOLDER = "Pasta"
 INFO_PARAMETERS = "Parâmetros"
-INFO_SHAPE = "Forma"
-INFO_SHAPE_VALUE = "{layers} camadas de largura {width}"
+INFO_SHAPE = "Camadas"
+INFO_SHAPE_VALUE = "{layers}, de largura {width}"
 INFO_VOCABULARY = "Vocabulário"
 INFO_CONTEXT = "Contexto"
 TOKENS = "{count} tokens"
@@ -171,7 +171,7 @@ INFO_FILES_GOOD = "{count}, todos conferem com o manifesto (SHA-256)"
 
 TO_INSPECT = "inspecionar um modelo"
 INSPECT_ONE_TEXT = "As opções --text e --file não combinam: use uma de cada vez."
-INSPECT_NO_LAYER = "Não há especialistas na camada {layer}; eles estão nas camadas {layers}."
+INSPECT_NO_LAYER = "Não há especialistas na camada {layer}. As camadas que os têm: {layers}."
 INSPECT_HEADING = "{model}: {tokens} tokens de {source}"
 INSPECT_FROM_TEXT = "--text"
 INSPECT_FROM_ENCYCLOPEDIA = "artigos da Enciclopédia Luna"
@@ -205,8 +205,8 @@ TO_GROW = "acrescentar camadas a um modelo"
 TO_AVERAGE = "tirar a média de dois modelos"
 TO_PACK = "gravar um modelo"
 OUTPUT_EXISTS = 'Já existe "{path}". Escolha outra pasta de saída.'
-UPCYCLE_BAD_LAYERS = '"{value}" não serve; use alternate, all ou números de camadas como 1,3,5'
-UPCYCLE_DONE = """{path}: {layers} camadas com {experts} especialistas, {per_token} por token.
+UPCYCLE_BAD_LAYERS = 'Na opção --layers: "{value}" não serve; use alternate, all ou números como 1,3,5.'
+UPCYCLE_DONE = """{path}: camadas com especialistas: {layers}; em cada uma {experts}, {per_token} por token.
 Parâmetros: de {before} para {after}.
 As respostas são as do modelo de origem até que o treino diferencie os especialistas:
   luna train RECEITA --base-model {path}"""
@@ -226,7 +226,7 @@ GROW_ANSWERS = {
     "stack": "As respostas já não são as do modelo de origem; treine-o antes de usar:",
 }
 GROW_KINDS = {
-    "identity": "que ao nascer nada mudam",
+    "identity": "que ao nascer não mudam nada",
     "stack": "cópias das que havia, com as quais ele só responde bem depois de treinado",
 }
 AVERAGE_DONE = """{path}: {first_part} % de {first} e {second_part} % de {second}."""

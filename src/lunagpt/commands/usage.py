@@ -41,6 +41,13 @@ class LunaCommand(TyperCommand):
     def get_help(self, ctx: Any) -> str:
         return help_page(self, ctx)
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageProblem as problem:  # found where the work is done: the help is that of this command
+            problem.ctx = problem.ctx or ctx
+            raise
+
 
 class LunaGroup(TyperGroup):
     """A group of commands whose help page and errors are in Portuguese."""

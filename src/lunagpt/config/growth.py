@@ -17,7 +17,7 @@ class GrowthConfig(Section):
 
     method: GrowthMethod = Field(
         "identity",
-        description="identity: camadas novas que ainda nada mudam; stack: cópias das que há (muda a saída).",
+        description="identity: camadas novas que ainda não mudam nada; stack: cópias das que há.",
     )
     position: GrowthPosition = Field(
         "end", description="Onde entram: end (depois da última camada) ou spread (espalhadas entre elas)."

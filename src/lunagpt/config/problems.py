@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -11,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel, ValidationError
 
 _SHOWN_CHARACTERS = 60
+_LISTED_KEYS = 14  # as many as there are sections
 _LIST_BRANCH = "list[str]"  # pydantic's name for the list in `str | list[str]`
 _BOUNDS: tuple[tuple[type, str, str], ...] = (
     (Ge, "ge", "no mínimo {}"),
@@ -54,6 +56,8 @@ def explain(
             line = _describe(problem, place, root, _lookup(data, place.keys, problem["input"]))
             origin = (origins or {}).get(path)
             lines[path] = f"{line} (na variável de ambiente {origin})" if origin else line
+    # of a list that is wrong because of its items, only the items are told
+    lines = {path: line for path, line in lines.items() if not any(p.startswith(f"{path}[") for p in lines)}
     where = f" em {source}" if source else ""
     if len(lines) == 1:
         return f"Configuração inválida{where}: {full_stop(next(iter(lines.values())))}"
@@ -77,7 +81,7 @@ def unknown_key(keys: Sequence[str | int], owner: type[BaseModel], root: type[Ba
         return f'{line} fora de uma seção; escreva-a dentro de "{homes[0]}"'
     if guess := nearest(key, owner.model_fields):
         return f'{line}; você quis dizer "{dotted([*keys[:-1], guess])}"?'
-    if len(owner.model_fields) <= 12:
+    if len(owner.model_fields) <= _LISTED_KEYS:
         return f"{line}; as chaves daqui são: {', '.join(owner.model_fields)}"
     return line
 
@@ -117,8 +121,21 @@ def _describe(problem: Any, place: _Place, root: type[BaseModel], given: Any) ->
         if _section_of(place.annotation) is None:
             return f"{shown}, mas {reason}"
         return f'na seção "{path}", {reason}' if path else reason
-    hint = "; escreva entre aspas" if kind == "string_type" and isinstance(given, int | float) else ""
-    return f"{shown}, mas o esperado é {_expected(place)}{hint}"
+    return f"{shown}, mas o esperado é {_expected(place)}{_hint(kind, given)}"
+
+
+def _hint(kind: str, given: Any) -> str:
+    """How to write what was probably meant; "" if that is not clear."""
+    if kind == "string_type" and isinstance(given, int | float):
+        return "; escreva entre aspas"
+    if kind == "fraction_not_wanted":
+        return "; escreva sem ponto (mil é 1000)"
+    text = given.strip() if isinstance(given, str) else ""
+    if re.fullmatch(r"[-+]?\d+,\d+", text):
+        return f"; escreva {text.replace(',', '.')}, com ponto"
+    if re.fullmatch(r"\d+([.,]\d+)?\s*%", text):
+        return f"; escreva {float(text.rstrip(' %').replace(',', '.')) / 100:g} em vez de {text}"
+    return ""
 
 
 def _expected(place: _Place) -> str:

@@ -65,15 +65,17 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON in which `//` and `/* */` comments are allowed outside strings; keys must be unique.
+    """Parse JSON in which `//` and `/* */` comments are allowed outside strings; keys must be unique. A text
+    without anything else is None.
 
     Raises:
         ConfigError: with line and column; NaN and Infinity are refused too.
     """
+    text = strip_comments(text)
+    if not text.strip():
+        return None
     try:
-        return json.loads(
-            strip_comments(text), object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant
-        )
+        return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse_constant)
     except ConfigError:
         raise
     except json.JSONDecodeError as error:

@@ -50,8 +50,9 @@ class Section(BaseModel, metaclass=_SectionMeta):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _settle_booleans(cls, value: Any, info: ValidationInfo) -> Any:
-        """Read "sim"/"não" as booleans, and keep true/false out of fields that want a number."""
+    def _settle_kinds(cls, value: Any, info: ValidationInfo) -> Any:
+        """Read "sim"/"não" as booleans, keep true/false out of fields that want a number, and numbers with a
+        point out of those that want a whole one."""
         if info.field_name is None:
             return value
         takes_bool = accepts_bool(cls.model_fields[info.field_name].annotation)
@@ -59,6 +60,11 @@ class Section(BaseModel, metaclass=_SectionMeta):
             return _PORTUGUESE_BOOLS.get(value.strip().lower(), value)
         if isinstance(value, bool) and not takes_bool:
             raise PydanticCustomError("boolean_not_wanted", "a boolean is not accepted here")
+        if takes_whole_numbers_only(cls.model_fields[info.field_name].annotation) and (
+            isinstance(value, float) or (isinstance(value, str) and "." in value)
+        ):
+            # `1.000`, a thousand in Portuguese, would become 1
+            raise PydanticCustomError("fraction_not_wanted", "a fraction is not accepted here")
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -105,3 +111,9 @@ def accepts_bool(annotation: Any) -> bool:
     if get_origin(annotation) in (Union, types.UnionType):
         return any(accepts_bool(option) for option in get_args(annotation))
     return False
+
+
+def takes_whole_numbers_only(annotation: Any) -> bool:
+    """Whether a type annotation is a whole number, perhaps None, and nothing else."""
+    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    return int in options and set(options) <= {int, type(None)}

@@ -182,7 +182,7 @@ def _xml(path: Path) -> Iterator[ReadRow]:
                 yield number, value if isinstance(value, dict) else _NO_OBJECT
                 root.clear()
     except (ElementTree.ParseError, RecursionError) as error:
-        raise DataError(f'"{path.name}" não é um XML válido: {error}. Corrija o arquivo.') from error
+        raise DataError(f'"{path.name}" não serve: {reason_of(error)}. Corrija o arquivo.') from error
 
 
 def _xml_value(element: ElementTree.Element) -> Any:

@@ -6,7 +6,6 @@ personal library is searched in a few milliseconds and a million vectors in abou
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Literal
@@ -14,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lunagpt.utils.hardware import physical_cores
+from lunagpt.utils.hardware import usable_threads
 
 Metric = Literal["cosine", "l2", "ip"]
 Matrix = NDArray[np.float32]
@@ -71,7 +70,7 @@ def search_exact(
         return numbers.astype(np.int64, copy=False), scores[best]
 
     starts = range(0, total, BLOCK)
-    threads = scan_threads() if total * vectors.shape[1] >= _PARALLEL_NUMBERS else 1
+    threads = usable_threads() if total * vectors.shape[1] >= _PARALLEL_NUMBERS else 1
     parts = list(_pool(threads).map(best_of_block, starts) if threads > 1 else map(best_of_block, starts))
     if not parts:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
@@ -86,13 +85,6 @@ def search_exact(
         scores = -np.linalg.norm(vectors[found] - query, axis=1)
     order = np.lexsort((found, -scores))[:k]
     return found[order], scores[order].astype(np.float32, copy=False)
-
-
-def scan_threads() -> int:
-    """Threads of a scan: the physical cores, or OMP_NUM_THREADS where it is set to fewer."""
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    cores = physical_cores()
-    return min(cores, max(1, int(limit))) if limit.isdecimal() else cores
 
 
 def squared_lengths(vectors: Matrix) -> Matrix:

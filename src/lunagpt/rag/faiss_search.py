@@ -16,7 +16,7 @@ import numpy as np
 
 from lunagpt.errors import missing_extra
 from lunagpt.rag.exact_search import Matrix, Metric, Rows, search_exact, squared_lengths
-from lunagpt.utils.hardware import physical_cores
+from lunagpt.utils.hardware import usable_threads
 
 TARGET_RECALL = 0.97
 _SAMPLES = 100
@@ -75,7 +75,7 @@ class FaissSearch:
             raise ValueError(f'O índice "{kind}" precisa de pelo menos um vetor. Use "flat" por enquanto.')
         tell = progress or (lambda _: None)
         measure = faiss.METRIC_L2 if metric == "l2" else faiss.METRIC_INNER_PRODUCT
-        faiss.omp_set_num_threads(physical_cores())
+        faiss.omp_set_num_threads(usable_threads())
         if kind == "hnsw":
             index = faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, measure)
             index.hnsw.efConstruction = _HNSW_BUILD_WIDTH

@@ -89,10 +89,11 @@ class SyncSummary:
         by_reason: dict[str, list[str]] = {}
         for name, reason in self.skipped:
             by_reason.setdefault(reason, []).append(name)
+        if self.skipped:
+            lines.append(f"{_counted(len(self.skipped), 'arquivo pulado', 'arquivos pulados')}:")
         for reason, names in by_reason.items():
-            count = _counted(len(names), "arquivo não foi lido", "arquivos não foram lidos")
             some = ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
-            lines.append(f"{count} ({reason}): {some}")
+            lines.append(f"  {reason}: {some}")
         return "\n".join(lines)
 
 
@@ -143,7 +144,8 @@ class FolderSync:
         root = folder.as_posix()
         self._adopt_moved_folder(folder)
         known = self._known_files(root)
-        found = find_files(folder, recursive, file_types)
+        own = self._database.path.parent.resolve()  # the base may lie among the documents
+        found = [file for file in find_files(folder, recursive, file_types) if own not in file.path.parents]
         files = [file for file in found if file.skipped is None]
         self._summary.skipped = [
             (shown_name(file.id), file.skipped) for file in found if file.skipped is not None

@@ -219,7 +219,14 @@ class DocumentStore(StoredVectors):
         self._searcher.stop_words = words
 
     def search_lexical(self, query: str, k: int = 5, filter: Filter | None = None) -> list[Passage]:
-        """The best passages by words, best first."""
+        """The best passages by words, best first; `score` is the relevance, 0 to 1.
+
+        Args:
+            query: a question, or words. k: how many at most. filter: which documents count.
+
+        Raises:
+            StoreError: the filter is badly written.
+        """
         return self._searcher.search(query, None, k, filter)
 
     def search_dense(
@@ -228,15 +235,19 @@ class DocumentStore(StoredVectors):
         """The best passages by vectors, best first.
 
         Args:
-            vector: (d,) of the question, of length 1. k: how many.
+            vector: (d,) of the question, of length 1. k: how many at most.
             filter: which documents count. model: the embedding model; by default the store's own.
+
+        Raises:
+            StoreError: the filter is badly written.
         """
         return self._searcher.search(None, self._dense_query(vector, model), k, filter)
 
     def search_hybrid(
         self, query: str, vector: Vectors, k: int = 5, filter: Filter | None = None, model: str | None = None
     ) -> list[Passage]:
-        """The best passages by words and by vectors, by their blended scores."""
+        """The best passages by words and by vectors, by their blended scores. Arguments and errors as in the
+        searches by one of them."""
         return self._searcher.search(query, self._dense_query(vector, model), k, filter)
 
     def search(
@@ -246,9 +257,10 @@ class DocumentStore(StoredVectors):
         threshold: float = 0.0,
         filter: Filter | None = None,
     ) -> list[Passage]:
-        """The best passages for a text (by words) or for a vector, with at least `threshold` of relevance.
+        """The best passages for a text (by words) or a vector (d,), of relevance `threshold` (0…1) or more.
 
-        `RAGSystem.retrieve` also turns the text into a vector and uses both.
+        `RAGSystem.retrieve` also turns the text into a vector and uses both. Arguments and errors as in
+        `search_lexical`.
         """
         found = (
             self.search_lexical(query, k, filter)
@@ -282,6 +294,9 @@ class DocumentStore(StoredVectors):
     @classmethod
     def load(cls, path: AnyPath, *, embedder: Any = "auto", read_only: bool = False) -> DocumentStore:
         """Open the base in a folder; changes go straight to it.
+
+        Args:
+            path: the folder. embedder, read_only: as in the constructor.
 
         Raises:
             StoreError: there is no base, or it is damaged or too new.

@@ -94,6 +94,10 @@ class RAGSystem:
     ) -> RAGSystem:
         """A system over the base in a folder.
 
+        Args:
+            base_dir: the folder. config, embedding_model: as in the constructor.
+            read_only: write nothing, as for a base on a medium that takes no writing.
+
         Raises:
             StoreError: there is no base, or it is damaged.
         """

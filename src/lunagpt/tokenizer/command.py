@@ -65,7 +65,7 @@ def run_training(
     report = table.report
     lines = [
         f'Vocabulário de {tokenizer.vocab_size} tokens gravado em "{output}".',
-        f"Textos lidos: {report.documents} ({sum(report.bytes_by_group.values()) / 1e6:.1f} MB).",
+        f"Textos lidos: {report.documents} ({_megabytes(sum(report.bytes_by_group.values()))}).",
     ]
     if held_out:
         lines.append(
@@ -76,3 +76,7 @@ def run_training(
             f"O texto é pequeno demais para {vocab_size} tokens; use mais dados para um vocabulário maior."
         )
     return Summary(Path(output), tokenizer.vocab_size, "\n".join(lines))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB".replace(".", ",")

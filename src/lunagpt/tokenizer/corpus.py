@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lunagpt.errors import DataError, missing_extra
+from lunagpt.errors import DataError, missing_extra, reason_of
 
 TEXT_SUFFIXES = (".txt", ".md")
 SUFFIXES = (*TEXT_SUFFIXES, ".jsonl", ".parquet")
@@ -98,7 +98,7 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f'Não consegui ler "{path}": {error}.') from error
+        raise DataError(f'Não consegui ler "{path}": {reason_of(error)}.') from error
 
 
 class PassageFilter:
@@ -162,7 +162,7 @@ def _read_file(file: Path) -> Iterator[Document]:
     except DataError:
         raise
     except (OSError, ValueError) as error:
-        raise DataError(f'Não consegui ler "{file}": {error}.') from error
+        raise DataError(f'Não consegui ler "{file}": {reason_of(error)}.') from error
 
 
 def _jsonl_rows(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from tokenizers import Regex, normalizers, pre_tokenizers
 
@@ -110,11 +110,3 @@ class WordCounter:
 
     def _cut(self, text: str) -> Iterator[str]:
         return (word for word, _ in self._split.pre_tokenize_str(text))
-
-
-def count_words(texts: Iterable[str]) -> Counter[str]:
-    """Counts the words of ``texts`` as :func:`build_split` cuts them."""
-    counter = WordCounter()
-    for text in texts:
-        counter.add(text)
-    return counter.counts()

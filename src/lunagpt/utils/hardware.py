@@ -18,3 +18,10 @@ def physical_cores() -> int:
         return len({Path(_TOPOLOGY.format(cpu)).read_text().strip() for cpu in allowed}) or 1
     except (OSError, AttributeError):
         return os.cpu_count() or 1
+
+
+def usable_threads() -> int:
+    """Threads for numerical work: the physical cores, or OMP_NUM_THREADS where that is set to fewer."""
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    cores = physical_cores()
+    return min(cores, max(1, int(limit))) if limit.isdecimal() else cores

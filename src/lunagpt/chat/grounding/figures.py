@@ -40,10 +40,6 @@ _SCALES = {
     "mil": 10**3, "milhao": 10**6, "milhoes": 10**6, "bilhao": 10**9, "bilhoes": 10**9, "trilhao": 10**12,
     "trilhoes": 10**12,
 }  # fmt: skip
-_ORDINALS = {
-    "primeiro": 1, "segundo": 2, "terceiro": 3, "quarto": 4, "quinto": 5, "sexto": 6, "setimo": 7,
-    "oitavo": 8, "nono": 9, "decimo": 10,
-}  # fmt: skip
 
 # Words that are numbers only in company: "um" is mostly an article, "meia" a half, "cento" needs its "e".
 _WEAK = frozenset({"um", "uma", "meia"})
@@ -147,11 +143,3 @@ def _roman(text: str) -> Iterator[Number]:
                 for value, after in zip(values, [*values[1:], 0], strict=True)
             )
             yield Number(frozenset({Decimal(total)}), match.start(), match.end(), spelled=True)
-
-
-def ordinal_value(word: str) -> int | None:
-    """The number of an ordinal up to ten ("terceira" → 3), None for other words."""
-    folded = fold(word)
-    if folded.endswith("a"):
-        folded = folded[:-1] + "o"
-    return _ORDINALS.get(folded)

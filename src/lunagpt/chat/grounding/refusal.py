@@ -35,7 +35,8 @@ def refusal_text(query: str, searched: Sequence[Searched]) -> str:
     """The sentence of refusal that Luna is trained on, with what was searched and what came closest."""
     places = [_place(place) for place in searched]
     shown = query if len(query) <= _LONGEST_QUERY else query[: _LONGEST_QUERY - 1].rstrip() + "…"
-    text = f"{NO_ANSWER} Procurei por “{shown.strip(' ?')}” {_listed(places)}."
+    wanted = f" por “{words}”" if (words := shown.strip(" ?")) else ""
+    text = f"{NO_ANSWER} Procurei{wanted} {_listed(places)}."
     own = [place for place in searched if not place.built_in]
     nearest = next((place.passages[0] for place in own or searched if place.passages), None)
     if nearest is not None and nearest.get("title"):

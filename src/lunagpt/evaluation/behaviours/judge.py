@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from lunagpt.engines import Message
-from lunagpt.errors import EvaluationError
+from lunagpt.errors import EvaluationError, reason_of
 from lunagpt.evaluation.behaviours.report import BehaviourReport, Transcript
 from lunagpt.evaluation.statistics import mean_interval
 
@@ -104,7 +104,7 @@ class OpenAIServer:
             ) from error
         except OSError as error:
             raise EvaluationError(
-                f"Não consegui falar com o juiz em {self.base_url} ({error}). "
+                f"Não consegui falar com o juiz em {self.base_url} ({reason_of(error)}). "
                 "Confira se o servidor está no ar."
             ) from error
         except (ValueError, KeyError, IndexError, TypeError) as error:
