@@ -116,13 +116,17 @@ class LunaConfig(Section):
         return cls._build({}, None, use_environment=True)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LunaConfig:
+    def from_dict(cls, values: Mapping[str, Any], source: str | os.PathLike[str] | None = None) -> LunaConfig:
         """Build from nested plain values; the environment is not looked at.
+
+        Args:
+            values: by section and key.
+            source: the file that they are from, for the message of an error.
 
         Raises:
             ConfigError: a key or value is wrong.
         """
-        return cls._build(dict(values), None, use_environment=False)
+        return cls._build(dict(values), None if source is None else f'"{source}"', use_environment=False)
 
     @classmethod
     def preset(cls, name: str) -> LunaConfig:

@@ -94,7 +94,7 @@ def resolve_paths(patterns: list[str], root: str | os.PathLike[str] | None = Non
         if not matches:
             raise DataError(
                 f'Não encontrei nenhum arquivo de dados em "{full}". '
-                "Confira o caminho e a pasta dos dados (--data-root, ou root em Python)."
+                "Confira o caminho e a pasta dos dados (root na receita, ou --data-root)."
             )
         for path in matches:
             if not _kind(path):

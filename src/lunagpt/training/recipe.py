@@ -131,7 +131,7 @@ def read_recipe(
         values["model"] = {**(values.get("model") or {}), "preset": preset}
     training = values.get("training") or {}
     loop = {key: training.pop(key) for key in list(training) if key not in TrainingConfig.model_fields}
-    config = LunaConfig.from_dict(values)
+    config = LunaConfig.from_dict(values, source=path)
     data = config.data
     return Recipe(
         config,
