@@ -101,7 +101,7 @@ _SYSTEM_REASONS = {
     errno.EFBIG: "o arquivo passaria do tamanho permitido",
     errno.EISDIR: "é uma pasta, não um arquivo",
     errno.ENOTDIR: "o caminho passa por um arquivo como se fosse uma pasta",
-    errno.EEXIST: "já existe",
+    errno.EEXIST: "já existe um arquivo com esse nome",
     errno.ENOTEMPTY: "já existe e não está vazia",
     errno.ENAMETOOLONG: "o nome é longo demais",
     errno.ELOOP: "os atalhos (links simbólicos) andam em círculos",

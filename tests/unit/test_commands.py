@@ -307,16 +307,17 @@ ENGLISH = re.compile(
         ["inspect", "--help"],
     ],
 )
+@pytest.mark.parametrize("columns", [40, 80])
 def test_help_is_portuguese_and_fits_the_screen(
-    luna: Luna, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+    luna: Luna, arguments: list[str], columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", str(columns))
     code, out, err = luna(*arguments)
     assert (code, err) == (0, "")
     assert out.startswith("Uso: luna")
     assert "--help" in out
     assert not ENGLISH.search(re.sub(r"--[\w-]+|luna \w+( \w+)?", "", out))
-    assert all(len(line) <= 80 for line in out.splitlines())
+    assert all(len(line) <= columns for line in out.splitlines())
 
 
 def test_version(luna: Luna) -> None:

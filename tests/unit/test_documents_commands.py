@@ -16,6 +16,7 @@ from lunagpt.chat import LunaChat
 from lunagpt.commands import opening, texts
 from lunagpt.data.grounding_format import NO_ANSWER
 from lunagpt.rag import DocumentStore, is_base
+from lunagpt.rag.folder_sync import SyncProgress
 from lunagpt.utils import index_documents
 
 
@@ -68,6 +69,47 @@ def test_indexing_tells_what_was_read_and_what_was_not(
     out = capsys.readouterr().out
     assert "1 arquivo novo" in out
     assert "2 sem mudança" in out
+
+
+def test_ctrl_c_while_reading_keeps_what_was_read(
+    documents: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(state: SyncProgress) -> str:
+        raise KeyboardInterrupt
+
+    target = tmp_path / "minha base"
+    monkeypatch.setattr("lunagpt.rag.folder_sync._BATCH_FILES", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("lunagpt.commands.index._reading", interrupt)
+        assert cli.main(["index", str(documents), "-o", str(target), "--no-vectors"]) == 130
+    assert texts.INDEX_STOPPED in capsys.readouterr().out
+    with DocumentStore.load(target) as store:
+        assert len(store) == 1
+    assert cli.main(["index", str(documents), "-o", str(target), "--no-vectors"]) == 0
+    out = capsys.readouterr().out
+    assert "1 arquivo novo, 1 sem mudança" in out
+    assert f"luna ask --rag '{target}'" in out, "a path with spaces is quoted for the shell"
+
+
+def test_a_base_among_its_documents_is_not_one_of_them(
+    documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert cli.main(["index", str(documents), "-o", str(documents / "base"), "--no-vectors"]) == 0
+        assert "luna.db" not in capsys.readouterr().out
+
+
+def test_a_folder_with_files_that_cannot_be_read_warns(
+    documents: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["ask", "--rag", str(documents), "qual é o aluguel mensal?"]) == 0
+    told = capsys.readouterr()
+    assert told.err.startswith("Aviso: Fora da busca, por não poderem ser lidos: 1 arquivo. ")
+    assert told.out.endswith("[1] contrato.txt\n"), "a file without a title is cited by its name"
+    assert cli.main(["ask", "--rag", str(documents / "contrato.txt"), "?"]) == 1
+    assert "Diga a pasta em que o arquivo está." in capsys.readouterr().err
+    assert cli.main(["ask", "--rag", str(documents), "?"]) == 0
+    assert "Procurei nos seus documentos (2 documentos)." in capsys.readouterr().out
 
 
 def test_the_specified_program_does_the_same(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lunagpt.commands import texts
 from lunagpt.commands.evaluation_models import distinct_names, opened, output_file
-from lunagpt.commands.tokenizer import ProgressLine
+from lunagpt.commands.progress import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.engines import LunaEngine
 from lunagpt.evaluation.behaviours import run_behaviours

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lunagpt.commands import texts
 from lunagpt.commands.evaluation_models import distinct_names, file_stem, is_stored, meant, require_writable
 from lunagpt.commands.opening import set_threads
-from lunagpt.commands.tokenizer import ProgressLine
+from lunagpt.commands.progress import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.errors import DataError, MissingDependencyError, missing_extra, reason_of
 from lunagpt.evaluation.contamination_report import load_report

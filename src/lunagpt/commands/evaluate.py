@@ -12,7 +12,7 @@ from typing import Any
 from lunagpt.commands import texts
 from lunagpt.commands.evaluation_models import distinct_names, opened, output_file, require_writable
 from lunagpt.commands.numbers import in_words
-from lunagpt.commands.tokenizer import ProgressLine
+from lunagpt.commands.progress import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.evaluation import evaluate
 from lunagpt.evaluation.contamination_report import ContaminationReport, load_report, shipped_report

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lunagpt.chat import LunaChat
 from lunagpt.commands import failures, texts
+from lunagpt.commands.progress import ProgressLine
 from lunagpt.commands.sources import footnotes
 from lunagpt.data.loaders.encoding import decode
 from lunagpt.data.loaders.problems import FileProblem
@@ -69,11 +70,11 @@ def answer_file(chat: LunaChat, questions: list[str], output: Path | None) -> in
     """
     blocks: list[str] = []
     failed = False
+    line = ProgressLine(stages=False)
     try:
         for number, question in enumerate(questions, start=1):
-            if output is not None and sys.stderr.isatty():
-                progress = texts.FILE_PROGRESS.format(number=number, total=len(questions))
-                print(f"\r{progress}", end="", file=sys.stderr, flush=True)
+            if output is not None:
+                line.show(texts.FILE_PROGRESS.format(number=number, total=len(questions)))
             chat.clear()
             try:
                 reply = texts.FILE_ANSWER.format(text=chat.send_message(question))
@@ -90,14 +91,15 @@ def answer_file(chat: LunaChat, questions: list[str], output: Path | None) -> in
                 print(blocks[-1], flush=True)
     except KeyboardInterrupt:
         if output is not None and blocks:
+            line.clear()
             _write(output, blocks)
             done = texts.FILE_INTERRUPTED.format(count=len(blocks), total=len(questions), path=output)
-            print(f"\n{done}", file=sys.stderr)
+            print(done, file=sys.stderr)
         raise
     if output is not None:
+        line.clear()
         _write(output, blocks)
-        lead = "\r" if sys.stderr.isatty() else ""
-        print(lead + texts.FILE_DONE.format(count=len(blocks), path=output), file=sys.stderr)
+        print(texts.FILE_DONE.format(count=len(blocks), path=output), file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from lunagpt.commands import failures, texts
 from lunagpt.commands.numbers import decimal
+from lunagpt.commands.progress import ProgressLine
 from lunagpt.config import LunaConfig
+from lunagpt.data.loaders.summary import shown_name
 from lunagpt.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from lunagpt.rag.embeddings import EmbeddingProgress
     from lunagpt.rag.folder_sync import SyncProgress
 
-_NAME_WIDTH = 48
 _POLL_SECONDS = 0.2
 
 
@@ -61,10 +62,18 @@ def run_index(
     rag = settings.rag.model_copy(update={"knowledge_base_path": str(output)})
     system = RAGSystem(settings.model_copy(update={"rag": rag}), embedding_model=None if vectors else False)
     try:
-        line = _Line()
-        summary = system.index_directory(
-            folder, file_types=file_types, progress=lambda state: line.show(_reading(state)), embed="later"
-        )
+        line = ProgressLine(stages=False)
+        try:
+            summary = system.index_directory(
+                folder,
+                file_types=file_types,
+                progress=lambda state: line.show(_reading(state)),
+                embed="later",
+            )
+        except KeyboardInterrupt:
+            line.clear()
+            print(texts.INDEX_STOPPED)
+            raise
         line.clear()
         print(summary)
         store = system.document_store
@@ -83,7 +92,7 @@ def run_index(
     return 0
 
 
-def _embed(system: RAGSystem, line: _Line) -> None:
+def _embed(system: RAGSystem, line: ProgressLine) -> None:
     """Computes the missing vectors, with progress; Ctrl-C stops it in good order."""
     if not system.start_embedding():
         return
@@ -106,10 +115,7 @@ def _embed(system: RAGSystem, line: _Line) -> None:
 
 
 def _reading(state: SyncProgress) -> str:
-    name = state.path.name
-    if len(name) > _NAME_WIDTH:
-        name = name[: _NAME_WIDTH - 1] + "…"
-    return texts.INDEX_READING.format(done=state.done, total=state.total, name=name)
+    return texts.INDEX_READING.format(done=state.done, total=state.total, name=shown_name(state.path.name))
 
 
 def _embedding(progress: EmbeddingProgress) -> str:
@@ -119,21 +125,3 @@ def _embedding(progress: EmbeddingProgress) -> str:
 
 def _counted(count: int, one: str, many: str) -> str:
     return one if count == 1 else many.format(count=count)
-
-
-class _Line:
-    """A line of progress on the terminal that is written over; nothing where there is no terminal."""
-
-    def __init__(self) -> None:
-        self._shown = 0
-        self._visible = sys.stderr.isatty()
-
-    def show(self, text: str) -> None:
-        if self._visible:
-            print("\r" + text.ljust(self._shown), end="", file=sys.stderr, flush=True)
-            self._shown = len(text)
-
-    def clear(self) -> None:
-        self.show("")
-        if self._visible:
-            print("\r", end="", file=sys.stderr, flush=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.commands import texts
+from lunagpt.commands.progress import ProgressLine
 from lunagpt.config import LunaConfig
 from lunagpt.generation import SamplingParams
 from lunagpt.model_folders import EMBEDDED, default_model, find_model
@@ -157,11 +157,9 @@ def set_threads(threads: int | None) -> None:
 @contextmanager
 def _waiting(text: str) -> Iterator[None]:
     """Shows a line while the block runs, on a terminal only, and takes it away afterwards."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    print(text, end="", file=sys.stderr, flush=True)
+    line = ProgressLine(stages=False)
+    line.show(text)
     try:
         yield
     finally:
-        print("\r" + " " * len(text) + "\r", end="", file=sys.stderr, flush=True)
+        line.clear()

@@ -74,6 +74,7 @@ FILE_EMPTY = 'Não há perguntas em "{path}": escreva uma por linha.'
 # -- documents -----------------------------------------------------------------------------------------------
 
 INDEX_READING = "Lendo {done} de {total}: {name}"
+INDEX_STOPPED = "Interrompido. O que já foi lido está na base; o mesmo comando continua de onde parou."
 INDEX_DONE = 'Base "{base}": {documents} em {chunks}. Já dá para perguntar:'
 ONE_DOCUMENT = "1 documento"
 MANY_DOCUMENTS = "{count} documentos"

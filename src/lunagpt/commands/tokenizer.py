@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from lunagpt.commands.progress import ProgressLine
 
 
 def run_tokenizer_training(
@@ -32,24 +33,3 @@ def run_tokenizer_training(
     progress.finish()
     print(summary.message)
     return 0
-
-
-class ProgressLine:
-    """Progress on the standard error output: a line that changes on a terminal, else a line per stage."""
-
-    def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._shown = ""
-
-    def show(self, line: str) -> None:
-        """Shows a line such as "Lendo: 40%"."""
-        if self._live:
-            print(f"\r{line:{len(self._shown)}}", end="", file=sys.stderr, flush=True)
-        elif line.partition(":")[0] != self._shown.partition(":")[0]:
-            print(line.partition(":")[0], file=sys.stderr, flush=True)
-        self._shown = line
-
-    def finish(self) -> None:
-        """Leaves the line."""
-        if self._live and self._shown:
-            print(file=sys.stderr)

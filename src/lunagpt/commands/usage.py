@@ -18,8 +18,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from lunagpt.commands import help_texts
 
-_MAX_WIDTH = 100
-_LEAST_COLUMN = 24
+_MAX_WIDTH, _MIN_WIDTH = 100, 30
+_COLUMN = 24  # where the explanations begin
+_NARROW, _NARROW_COLUMN = 60, 4  # on a screen with fewer columns they stand under the names
 
 
 class UsageProblem(typer.TyperException):
@@ -104,8 +105,9 @@ def explain(error: typer.TyperException) -> str:
 
 def help_page(command: Any, ctx: Any) -> str:
     """The help page of a command or group."""
-    width = min(_MAX_WIDTH, max(50, shutil.get_terminal_size().columns))
-    blocks = [f"{help_texts.USAGE_HEADING}: {ctx.command_path} {' '.join(_usage_pieces(command))}"]
+    width = min(_MAX_WIDTH, max(_MIN_WIDTH, shutil.get_terminal_size().columns))
+    usage = f"{help_texts.USAGE_HEADING}: {ctx.command_path} {' '.join(_usage_pieces(command))}"
+    blocks = [textwrap.fill(usage, width, subsequent_indent="  ", break_on_hyphens=False)]
     blocks += [_wrapped(paragraph, width, "  ") for paragraph in command.help.split("\n\n")]
     arguments = [
         (_name(p), f"{p.help or ''} {help_texts.REQUIRED if p.required else ''}".strip())
@@ -151,14 +153,13 @@ def _name(param: Any) -> str:
 
 
 def _row(name: str, text: str, width: int) -> str:
-    body = textwrap.wrap(text, width - _LEAST_COLUMN - 2)
-    if len(name) > _LEAST_COLUMN - 2:
-        lines = [f"  {name}", *(f"  {'':{_LEAST_COLUMN}}{line}" for line in body)]
+    column = _NARROW_COLUMN if width < _NARROW else _COLUMN
+    body = textwrap.wrap(text, width - column - 2, break_on_hyphens=False)
+    if len(name) > column - 2:
+        lines = [f"  {name}"]
     else:
-        body = body or [""]
-        lines = [f"  {name:{_LEAST_COLUMN}}{body[0]}".rstrip()]
-        lines += [f"  {'':{_LEAST_COLUMN}}{line}" for line in body[1:]]
-    return "\n".join(lines)
+        lines = [f"  {name:{column}}{body.pop(0) if body else ''}".rstrip()]
+    return "\n".join([*lines, *(f"  {'':{column}}{line}" for line in body)])
 
 
 def _wrapped(paragraph: str, width: int, indent: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -163,6 +164,7 @@ def draw_radar(comparison: Comparison, path: Path) -> None:
 
 
 def _new_figure(size: tuple[float, float]) -> Any:
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its cache is no news
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -274,6 +274,8 @@ def _assign(model: "LunaModel", weights: dict[str, Tensor], folder: Path) -> Non
 
 
 def _foreign(folder: Path) -> str:
+    if (folder / "model" / MANIFEST).exists():
+        return f'A pasta "{folder}" é a de um treino. O modelo dele está em "{folder / "model"}".'
     start = f'A pasta "{folder}" não tem "{MANIFEST}", logo não é um modelo do LunaGPT.'
     if (folder / "config.json").exists():
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import logging
 import math
 import time
 from pathlib import Path
@@ -60,6 +61,7 @@ def draw_curves(journal: Path, picture: Path, title: str | None = None) -> None:
     Raises:
         ModuleNotFoundError: matplotlib is not installed.
     """
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # its cache is no news
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter

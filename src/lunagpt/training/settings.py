@@ -10,6 +10,7 @@ from lunagpt.config.sections import TrainingConfig
 
 # Other names that the documentation uses for the same thing.
 ALIASES = {
+    "lr": "learning_rate",
     "epochs": "num_epochs",
     "max_epochs": "num_epochs",
     "gradient_clip_value": "gradient_clipping",
