@@ -98,33 +98,39 @@ class ThinkingConfig(Section):
 
 
 class ProactiveConfig(Section):
-    """Section `proactive`: suggestions that nobody asked for."""
+    """Section `proactive`: suggestions that nobody asked for. Read and checked; nothing acts on it yet."""
 
-    enabled: bool = Field(False, description="Liga as sugestões proativas.")
-    threshold: float = Field(0.7, ge=0, le=1, description="Confiança mínima para sugerir (0 a 1).")
-    max_suggestions: int = Field(2, ge=0, description="Máximo de sugestões por resposta.")
+    enabled: bool = Field(False, description="Liga as sugestões proativas (ainda sem efeito).")
+    threshold: float = Field(
+        0.7, ge=0, le=1, description="Confiança mínima para sugerir (0 a 1) (ainda sem efeito)."
+    )
+    max_suggestions: int = Field(2, ge=0, description="Máximo de sugestões por resposta (ainda sem efeito).")
 
 
 class PersonasConfig(Section):
-    """Section `personas`: ways of speaking."""
+    """Section `personas`: ways of speaking. Read and checked; nothing acts on it yet."""
 
-    default: str = Field("balanced", description="Persona usada quando nenhuma é pedida.")
+    default: str = Field("balanced", description="Persona usada quando nenhuma é pedida (ainda sem efeito).")
     definitions_path: str | None = Field(
-        None, description="Arquivo com outras personas; vazio usa as prontas."
+        None, description="Arquivo com outras personas; vazio usa as prontas (ainda sem efeito)."
     )
 
 
 class FeedbackConfig(Section):
-    """Section `feedback`: ratings of answers and what is made of them."""
+    """Section `feedback`: ratings of answers. Read and checked; nothing acts on it yet."""
 
-    db_path: str = Field("feedback.jsonl", description="Arquivo onde as avaliações ficam.")
+    db_path: str = Field("feedback.jsonl", description="Arquivo onde as avaliações ficam (ainda sem efeito).")
     dimensions: list[Dimension] = Field(
         default=["helpful", "relevant", "accurate", "detailed", "concise"],
         min_length=1,
-        description="O que o usuário avalia, de 1 a 5.",
+        description="O que o usuário avalia, de 1 a 5 (ainda sem efeito).",
     )
-    enable_reflection: bool = Field(True, description="O modelo reflete sobre respostas mal avaliadas.")
-    weakness_threshold: float = Field(3.5, ge=1, le=5, description="Média abaixo da qual há um ponto fraco.")
+    enable_reflection: bool = Field(
+        True, description="O modelo reflete sobre respostas mal avaliadas (ainda sem efeito)."
+    )
+    weakness_threshold: float = Field(
+        3.5, ge=1, le=5, description="Média abaixo da qual há um ponto fraco (ainda sem efeito)."
+    )
 
 
 class TrainingConfig(Section):
@@ -200,16 +206,22 @@ class TrainingConfig(Section):
 
 
 class CurriculumConfig(Section):
-    """Section `curriculum`: easy examples first."""
+    """Section `curriculum`: easy examples first. Read and checked; nothing acts on it yet."""
 
-    enabled: bool = Field(False, description="Liga o currículo.")
-    stages: int = Field(3, ge=1, description="Número de estágios.")
+    enabled: bool = Field(False, description="Liga o currículo (ainda sem efeito).")
+    stages: int = Field(3, ge=1, description="Número de estágios (ainda sem efeito).")
     progress_metrics: list[str] = Field(
-        default=["loss", "accuracy"], min_length=1, description="Medidas que decidem o avanço."
+        default=["loss", "accuracy"],
+        min_length=1,
+        description="Medidas que decidem o avanço (ainda sem efeito).",
     )
-    progression_threshold: float = Field(0.8, ge=0, le=1, description="Valor que faz avançar de estágio.")
-    patience: int = Field(2, ge=1, description="Épocas sem melhora antes de avançar mesmo assim.")
-    min_epochs_per_stage: int = Field(1, ge=1, description="Épocas mínimas por estágio.")
+    progression_threshold: float = Field(
+        0.8, ge=0, le=1, description="Valor que faz avançar de estágio (ainda sem efeito)."
+    )
+    patience: int = Field(
+        2, ge=1, description="Épocas sem melhora antes de avançar mesmo assim (ainda sem efeito)."
+    )
+    min_epochs_per_stage: int = Field(1, ge=1, description="Épocas mínimas por estágio (ainda sem efeito).")
 
 
 class DataSource(Section):
