@@ -16,16 +16,17 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """A terminal of 40 columns in the place of the standard error output."""
+def terminal_of_40_columns(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal of 40 columns as the standard error output. No fixture: pytest would put its own
+    stream back before the test."""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "40")
     return terminal
 
 
-def test_a_line_never_wraps_and_leaves_nothing_behind(screen: Terminal) -> None:
+def test_a_line_never_wraps_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal_of_40_columns(monkeypatch)
     line = ProgressLine()
     line.show("Lendo 1 de 2: " + "relatório 🌙 de março " * 5)
     line.show("Lendo 2 de 2: a.txt")
@@ -42,7 +43,8 @@ def test_a_line_never_wraps_and_leaves_nothing_behind(screen: Terminal) -> None:
     assert screen.getvalue() == before, "there is nothing to take away or to leave"
 
 
-def test_a_line_can_stay(screen: Terminal) -> None:
+def test_a_line_can_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = terminal_of_40_columns(monkeypatch)
     line = ProgressLine()
     line.show("Lendo: 100%")
     line.finish()

@@ -67,7 +67,9 @@ class ModelConfig(Section):
         None, description="Família da base sobre a qual o modelo foi montado (llama, qwen3…); vazio: nenhuma."
     )
     base_parameters: int = Field(
-        0, ge=0, description="Pesos da base, sem as partes que o Luna pôs nela; contado ao montar o modelo."
+        0,
+        ge=0,
+        description="Pesos da base, sem o que o LunaGPT pôs nela; contado ao montar o modelo.",
     )
     preset: str | None = Field(None, frozen=True, description="Tamanho pronto: test, nano, small ou mini.")
     vocab_size: int = Field(16384, ge=272, description="Entradas do vocabulário.")

@@ -185,7 +185,7 @@ class TrainingConfig(Section):
     base_model_path: str | None = Field(None, description="Modelo de partida, se from_scratch for false.")
     trainable: Literal["all", "adapters"] = Field(
         "all",
-        description="Que pesos o treino muda: todos, ou só as partes que o Luna pôs na base (adapters).",
+        description="Quais pesos o treino muda: todos, ou só as partes que o LunaGPT pôs na base (adapters).",
     )
 
     @model_validator(mode="after")

@@ -217,8 +217,8 @@ class LunaModelOnBase(LunaModel):
         for ours, theirs in pairs:
             if not float((ours - theirs).abs().max()) <= tolerance:
                 raise ModelFolderError(
-                    f"Uma base da família {self.config.model.base_family} calcula de um jeito que o Luna não "
-                    "reproduz: as saídas não são iguais. Use uma base das famílias Llama, Qwen, Gemma, "
+                    f"Uma base da família {self.config.model.base_family} calcula de um jeito que o LunaGPT "
+                    "não reproduz: as saídas não são iguais. Use uma base das famílias Llama, Qwen, Gemma, "
                     "Mistral, GPT-2 ou Falcon-H1."
                 )
 

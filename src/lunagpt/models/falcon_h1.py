@@ -114,8 +114,8 @@ def falcon_h1_settings(config: Any) -> dict[str, Any]:
     lacking += ["time_step_limit"] if tuple(config.time_step_limit) != (0.0, float("inf")) else []
     if lacking:
         raise ModelFolderError(
-            f"Este Falcon-H1 usa {', '.join(lacking)}, que os blocos do Luna não têm. Use outro tamanho da "
-            "família, como o de 0,5 bilhão, ou uma base de outra família."
+            f"Este Falcon-H1 usa {', '.join(lacking)}, que os blocos do LunaGPT não têm. Use outro tamanho "
+            "da família, como o de 0,5 bilhão, ou uma base de outra família."
         )
     return {
         "vocab_size": config.vocab_size,

@@ -98,7 +98,7 @@ def _train(model: LunaModel, trainable: str) -> None:
     if trainable not in ("all", "adapters"):
         raise ConfigError(
             f'trainable="{trainable}" não existe. Use "all", para treinar todos os pesos, ou "adapters", '
-            "para treinar só os das partes que o Luna acrescenta."
+            "para treinar só os das partes que o LunaGPT acrescenta."
         )
     train_only(model, *(model.adapter_prefixes if trainable == "adapters" else ()))
 

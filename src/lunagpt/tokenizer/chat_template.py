@@ -75,8 +75,8 @@ class ChatTemplate:
             if found == text:
                 return text, spans
         raise TokenizerError(
-            "O modelo de conversa desta base reescreve as mensagens, e não dá para saber onde cada uma "
-            "fica no texto. Use uma base com outro modelo de conversa, ou uma sem nenhum: o Luna põe o seu."
+            "O modelo de conversa desta base reescreve as mensagens, e não dá para saber onde cada uma fica "
+            "no texto. Use uma base com outro modelo de conversa, ou uma sem nenhum: o LunaGPT põe o seu."
         )
 
     def _known(self, messages: Sequence[Message], thinking: bool) -> list[dict[str, str]]:
