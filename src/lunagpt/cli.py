@@ -18,6 +18,9 @@ from lunagpt.commands import failures, help_texts
 from lunagpt.commands.groups import conversation, documents, evaluation, models, training
 from lunagpt.commands.usage import LunaCommand, LunaGroup, explain
 
+# What the user typed, by the file that was started.
+_MODULES = {"cli.py": "python -m lunagpt.cli", "__main__.py": "python -m lunagpt"}
+
 app = typer.Typer(cls=LunaGroup, help=help_texts.ROOT_HELP, add_completion=False, rich_markup_mode=None)
 app.callback(invoke_without_command=True)(conversation.root)
 tokenizer = typer.Typer(cls=LunaGroup, help=help_texts.TOKENIZER_HELP, rich_markup_mode=None)
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted.
     """
-    program = "python -m lunagpt.cli" if Path(sys.argv[0]).name == "cli.py" else "luna"
+    program = _MODULES.get(Path(sys.argv[0]).name, "luna")
     return run(app, program, arguments)
 
 

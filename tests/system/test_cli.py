@@ -59,6 +59,11 @@ def test_mistakes_end_with_code_two_and_failures_with_one(tmp_path: Path) -> Non
     assert wrong.stdout == ""
     assert wrong.stderr.startswith("Erro: Não conheço a opção --modelo. Você quis dizer --model?\n")
     assert '"python -m lunagpt.cli chat --help"' in wrong.stderr
+    module = subprocess.run([sys.executable, "-m", "lunagpt", "nada"], capture_output=True, encoding="utf-8")
+    assert (module.returncode, module.stderr.splitlines()[-1]) == (
+        2,
+        'Veja como usar com "python -m lunagpt --help".',
+    )
     missing = in_a_process("--model", str(tmp_path / "nada"), stdin="Olá\n")
     assert missing.returncode == 1
     assert missing.stdout == ""
