@@ -145,7 +145,7 @@ def test_csv_rows_of_another_width_are_left_out(tmp_path: Path) -> None:
         ("a.csv", "", "Não há nenhum registro"),
         ("a.json", "{", "não é um JSON válido"),
         ("a.json", "[" * 100_000, "aninhadas demais"),
-        ("a.yaml", "a: [1", "YAML mal escrito na linha 1"),
+        ("a.yaml", "a: [1", "não serve: YAML mal escrito na linha"),
         ("a.yaml", "- &x {a: 1}\n- *x", "apelidos"),
         ("a.xml", "<a><b>", "XML mal escrito na linha 1, coluna 7"),
         ("a.jsonl", "[1]\nnada", "Nenhum registro"),
