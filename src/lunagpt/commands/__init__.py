@@ -1,1 +1,9 @@
-"""What the command line does: one module for each command, and every text it shows in `texts`."""
+"""The commands behind the command line.
+
+`groups` says what each takes; what it does is in the module of its name (`chat`, `index`, …). The other
+modules serve them:
+
+- `options`, `parsing`, `usage`: reading the command line. `help_texts`, `texts`: what it says.
+- `console`, `repl`, `slash`, `wrapping`, `sources`, `progress`: the conversation and the screen.
+- `opening`, `places`: models, settings and the user's folders. `failures`: what goes wrong.
+"""
