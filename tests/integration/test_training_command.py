@@ -81,6 +81,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 def test_from_recipe_to_model_folder(place: Path) -> None:
     result = run(place, changes=["training.sample_prompts=['Quem é você?']"])
     assert result["steps"] == 6
+    assert result["model"] == place / "run" / "model"
     assert set(result["validation"]["groups"]) == {"textos-valid", "conversas-valid"}
     assert result["validation"]["bits_per_byte"] > 0
     names = {path.name for path in (place / "run").iterdir()}

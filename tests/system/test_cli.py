@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lunagpt import cli
+from lunagpt.commands import texts
 from lunagpt.config import LunaConfig
 from lunagpt.models import LunaModel
 
@@ -129,22 +130,27 @@ def test_tokenizer_training_from_the_command_line(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err.startswith("Erro: ")
 
 
-def test_training_hands_everything_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_hands_everything_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from lunagpt.training import command
 
     calls: list[tuple[tuple[object, ...], dict[str, object]]] = []
     reasons = iter(["max_steps", "signal"])
 
-    def train(*args: object, **kwargs: object) -> dict[str, str]:
+    def train(*args: object, **kwargs: object) -> dict[str, object]:
         calls.append((args, kwargs))
-        return {"stop_reason": next(reasons)}
+        reason = next(reasons)
+        return {"stop_reason": reason} | ({} if reason == "signal" else {"model": Path("minha pasta/model")})
 
     monkeypatch.setattr(command, "train_command", train)
     assert cli.main(["train", "configs/treino/nano.yaml"]) == 0
+    assert capsys.readouterr().out == texts.TRAIN_DONE.format(model="'minha pasta/model'") + "\n"
     flags = ["--run-dir", "r", "--preset", "test", "--data-root", "d", "--base-model", "b", "--resume"]
     flags += ["--max-steps", "9", "--max-minutes", "1,5", "--decay-now", "3", "--threads", "2"]
     flags += ["--set", "training.seed=1", "--set", "training.batch_size=2"]
     assert cli.main(["train", "receita.yaml", *flags]) == 130
+    assert capsys.readouterr().out == ""
     assert calls[0][0] == (Path("configs/treino/nano.yaml"), Path("runs/nano"))
     assert calls[0][1]["resume"] is False
     assert calls[1] == (
@@ -161,6 +167,7 @@ def test_training_hands_everything_over(tmp_path: Path, monkeypatch: pytest.Monk
             "changes": ["training.seed=1", "training.batch_size=2"],
         },
     )
-    reasons = iter(["max_steps"])
+    reasons = iter(["max_minutes"])
     assert cli.main(["train", "receita.yaml", "--resume-from", "ponto"]) == 0
     assert calls[2][1]["resume"] == Path("ponto")
+    assert "com --resume continua" in capsys.readouterr().out

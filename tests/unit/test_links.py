@@ -13,6 +13,7 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *RESULTS,
+    *sorted((ROOT / "models").rglob("*.md")),
     *sorted((ROOT / "src").rglob("*.md")),
 ]
 COMMAND = re.compile(r"benchmarks/(\w+\.py)|luna (?:evaluate|compare)|python -m lunagpt\.")
@@ -38,7 +39,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = page.parent / name if name else page
         if "://" not in link and (not target.exists() or (anchor and anchor not in anchors(target))):
             dead.append(link)
-    scripts = re.findall(r"\b((?:benchmarks|tests|configs)/[\w/-]+\.(?:py|md|json|yaml))\b", prose(page))
+    scripts = re.findall(r"\b((?:benchmarks|tests|configs)/[\w/-]+\.(?:py|json|yaml))\b", prose(page))
     assert dead + [script for script in scripts if not (ROOT / script).exists()] == []
 
 

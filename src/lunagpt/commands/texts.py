@@ -100,6 +100,10 @@ INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; esc
 # -- training ------------------------------------------------------------------------------------------------
 
 PREPARE_STAGE = "{recipe}:"
+TRAIN_DONE = """Modelo pronto. Para conversar com ele:
+  luna chat --model {model}"""
+TRAIN_PAUSED = """O tempo acabou antes do fim: o mesmo comando com --resume continua. O modelo até aqui:
+  luna chat --model {model}"""
 PREPARE_COLUMNS = ("fonte", "exemplos", "tokens", "parte", "voltas")
 PREPARED = "Tokens guardados: {tokens}. O treino começa sem reler os textos."
 PREPARE_PLANNED = "Tokens que o treino lê ao todo: {tokens}. Parte e voltas são de cada fonte nesse total."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,9 @@ def run_train(
         raise UsageProblem(help_texts.RESUME_FROM_ONE)
     else:
         result = train_chain(recipes, run_dir or Path("runs"), resume=resume, **options)
+    if "model" in result:
+        text = texts.TRAIN_PAUSED if result["stop_reason"] == "max_minutes" else texts.TRAIN_DONE
+        print(text.format(model=shlex.quote(str(result["model"]))))
     return 130 if result["stop_reason"] == "signal" else 0
 
 

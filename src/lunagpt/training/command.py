@@ -58,7 +58,7 @@ def train_command(
         threads: CPU threads; default is torch's choice.
 
     Returns:
-        The result of `Trainer.train`.
+        The result of `Trainer.train`; `model` is the folder of the model, if one was written.
 
     Raises:
         LunaError: settings, data or folders that do not fit; the message says what to do.
@@ -107,4 +107,5 @@ def train_command(
     if result["stop_reason"] != "signal":
         model.save(run_dir / "model")
         record.ended(result, run_dir, _device_name(model.device)).write(run_dir)
+        result["model"] = run_dir / "model"
     return result
