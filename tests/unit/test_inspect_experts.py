@@ -139,7 +139,7 @@ def test_inspect_on_the_screen(folders, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message", "code"),
     [
-        (["inspect", "experts", "denso"], "luna upcycle MODELO SAIDA", 1),
+        (["inspect", "experts", "denso"], "luna upcycle MODELO SAÍDA", 1),
         (["inspect", "experts", "misto", "--text", "a", "--file", "b"], "não combinam", 2),
         (["inspect", "experts", "misto", "--text", "a", "--layer", "7"], "As camadas que os têm: 0, 1.", 1),
         (["inspect", "experts", "misto", "--file", "nada.txt"], "Não consegui ler", 1),

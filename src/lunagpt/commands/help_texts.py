@@ -35,12 +35,12 @@ carga, o que ele recebe mais do que o esperado e os tokens mais próprios dele. 
 mostra também a emoção lida em --text ou --file e o que ela muda na escolha."""
 UPCYCLE_HELP = """Transforma um modelo denso em um com especialistas, que responde como o original.
 
-Cada especialista começa como cópia da rede que substitui; o treino (luna train --base-model SAIDA) os
+Cada especialista começa como cópia da rede que substitui; o treino (luna train --base-model SAÍDA) os
 diferencia. MODELO é uma pasta de modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
 GROW_HELP = """Acrescenta camadas a um modelo.
 
 Com --method identity as camadas novas ainda não mudam nada, e ele responde como o original; com stack são
-cópias das que há, e só responde bem depois de treinado (luna train --base-model SAIDA). MODELO é uma pasta
+cópias das que há, e só responde bem depois de treinado (luna train --base-model SAÍDA). MODELO é uma pasta
 de modelo ou o nome de um que vem com o LunaGPT, como luna-nano."""
 AVERAGE_HELP = """Tira a média dos pesos de dois modelos, que precisam ser etapas de um mesmo treino.
 

@@ -87,7 +87,7 @@ def inspect_experts(model: LunaModel, text: str, max_tokens: int | None = None) 
     if not blocks:
         raise ConfigError(
             f'O modelo "{model.config.model.name}" é denso: não tem especialistas. '
-            "Faça uma versão com eles: luna upcycle MODELO SAIDA"
+            "Faça uma versão com eles: luna upcycle MODELO SAÍDA"
         )
     ids = model.tokenizer.encode_content(text)[:max_tokens]
     if not ids:

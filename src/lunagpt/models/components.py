@@ -97,14 +97,14 @@ COMPONENTS: dict[str, Component] = {
             "a mistura de especialistas (cada token passa só pelo primeiro)",
             MoEBlock,
             _differ,
-            "converta um modelo denso com luna upcycle MODELO SAIDA",
+            "converta um modelo denso com luna upcycle MODELO SAÍDA",
         ),
         Component(
             "emotional_routing",
             "o roteamento emocional",
             EmotionalRouting,
             lambda routing: bool(routing.biases.any()),
-            "converta um modelo denso com luna upcycle MODELO SAIDA --emotional-routing",
+            "converta um modelo denso com luna upcycle MODELO SAÍDA --emotional-routing",
         ),
         Component(
             "hypernet",

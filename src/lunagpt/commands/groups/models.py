@@ -32,7 +32,7 @@ InspectMaxTokensOption = Annotated[
 ]
 DEFAULT_EXPERTS, DEFAULT_PER_TOKEN, DEFAULT_EXPERT_LAYERS = 8, 2, "alternate"
 UpcycleModelArgument = Annotated[Path, typer.Argument(metavar="MODELO", help=help_texts.UPCYCLE_MODEL)]
-UpcycleOutputArgument = Annotated[Path, typer.Argument(metavar="SAIDA", help=help_texts.UPCYCLE_OUTPUT)]
+UpcycleOutputArgument = Annotated[Path, typer.Argument(metavar="SAÍDA", help=help_texts.UPCYCLE_OUTPUT)]
 ExpertsOption = Annotated[
     int,
     typer.Option(
