@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +127,8 @@ def load_model(folder: Path, config: LunaConfig) -> LunaModel:
             warnings.simplefilter("always")
             model = LunaModel.from_pretrained(folder, config)
     for warning in caught:
-        print(warning.message, file=sys.stderr)
+        if warning.category.__module__.startswith("lunagpt."):  # those of other packages are for programmers
+            print(texts.WARNING.format(message=warning.message), file=sys.stderr)
     return model
 
 
