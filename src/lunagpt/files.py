@@ -112,13 +112,22 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     Missing parent folders are created; a file that is there stays as it is.
 
     Raises:
-        OSError: it cannot: there is a folder of that name, or the folder takes no new files.
+        OSError: it cannot: there is a folder of that name, or its folder takes no new files.
     """
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=target.parent):
+    check_writable_folder(target.parent)
+
+
+def check_writable_folder(folder: Path) -> None:
+    """Like `check_writable`, for files in a folder, which is made if it is missing.
+
+    Raises:
+        OSError: there can be no new files in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
         pass
 
 

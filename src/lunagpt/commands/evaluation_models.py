@@ -3,7 +3,6 @@ files of their results."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from lunagpt.errors import DataError, missing_extra, reason_of
 from lunagpt.evaluation import open_language_model
 from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.results import load_evaluation
+from lunagpt.files import check_writable_folder
 
 RANDOM = "aleatorio"  # stands for a model without training; "aleatorio:mini" for one of another size
 _RANDOM_SEED = 0
@@ -77,9 +77,7 @@ def require_writable(folder: Path) -> None:
         DataError: nothing can be written there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        check_writable_folder(folder)
     except OSError as error:
         raise DataError(texts.FILE_UNWRITABLE.format(path=folder, reason=reason_of(error))) from error
 
