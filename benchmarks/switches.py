@@ -11,13 +11,14 @@ are 95 % bootstrap intervals over rows.
 `optimize_for_cpu` is measured against doing nothing on the model in float32, and loaded with its weights in
 16 bits (`use_lightweight`), with `num_threads=1`. From `use_8bit_quantization` there is no way back: it is
 measured on copies, in the whole model and in its dense maps alone; the latter against torchao's int8 weights
-(`pip install torchao`), which can take the place of those maps only.
+(`pip install torchao`; without it that line is missing), which can take the place of those maps only.
 
     python benchmarks/switches.py --data-root CORPUS [--model FOLDER] [--keep FOLDER]
 """
 
 import argparse
 import copy
+import importlib.util
 import os
 import tempfile
 import time
@@ -126,7 +127,7 @@ def judge(model: LunaModel, sets: dict[str, list[Any]]) -> dict[str, np.ndarray]
     }
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference_mode, which torchao's tensors do not know
 def time_once(model: LunaModel, found: Measured, seed: int = 0) -> None:
     """Reads a prompt and writes behind it, under a persona where the model takes one."""
     hypernet = model.hypernet is not None and model.hypernet.enabled
@@ -280,6 +281,8 @@ def main() -> None:
             model.save(args.keep)
     sets = held_out(model, args.data_root, args.rows)
     names = [NAMES[number] for number in (0, *(args.only or range(1, len(NAMES))))]
+    if EIGHT[2] in names and importlib.util.find_spec("torchao") is None:
+        names.remove(EIGHT[2])
     results = measure(model, names, sets, args.rounds)
     sizes = model.config.model
     lines = [

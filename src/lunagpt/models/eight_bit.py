@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_map_only
 from lunagpt.errors import ConfigError
 
 _aten = torch.ops.aten
-_BLOCK = 2**22  # weights turned into floats at a time; a head of 150,000 rows would need half a gigabyte
+_BLOCK = 2**18  # weights turned into floats at a time, so that they are still in the cache when multiplied
 
 #: Operations that give the same matrix, in another dtype or place.
 _CONVERSIONS = {
@@ -37,16 +37,8 @@ _CONVERSIONS = {
     _aten._to_copy,
     _aten.to,
 }
-#: Operations that pick rows -> where among their arguments the axis stands.
-_OF_ROWS = {
-    _aten.slice: 1,
-    _aten.select: 1,
-    _aten.unbind: 1,
-    _aten.split: 2,
-    _aten.split_with_sizes: 2,
-    _aten.chunk: 2,
-}
-_VIEWS = {_aten.view, _aten._unsafe_view, _aten.reshape}
+#: Methods that pick rows, or arrange them in another way.
+_OF_ROWS = {Tensor.__getitem__, Tensor.chunk, Tensor.split, Tensor.unbind, Tensor.view}
 
 
 class EightBit(Tensor):
@@ -62,12 +54,12 @@ class EightBit(Tensor):
 
     @staticmethod
     def __new__(cls, codes: Tensor, scale: Tensor, dtype: torch.dtype) -> EightBit:
-        with torch.inference_mode(False):
-            return Tensor._make_wrapper_subclass(cls, codes.shape, dtype=dtype, device=codes.device)
+        return Tensor._make_wrapper_subclass(cls, codes.shape, dtype=dtype, device=codes.device)
 
     def __init__(self, codes: Tensor, scale: Tensor, dtype: torch.dtype) -> None:
         self.codes = codes
         self.scale = scale
+        self.computed_in = dtype  # as `dtype`, which takes torch longer to look up
 
     @classmethod
     @torch.no_grad()
@@ -101,10 +93,14 @@ class EightBit(Tensor):
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # what happens at every token comes first, and keeps away from torch's slower ways
         if func is F.linear:
             return _linear(*args, **(kwargs or {}))
-        if func is Tensor.to and not kwargs and args[1:] == (args[0].dtype,):  # before every product
+        if func is Tensor.to and len(args) == 2 and args[1] is args[0].computed_in:
             return args[0]
+        along_rows = func in _OF_ROWS and (not kwargs or kwargs == {"dim": 0})
+        if along_rows and (rows := _rows(func, *args)) is not None:
+            return rows
         with ExitStack() as around:
             around.enter_context(torch._C.DisableTorchFunctionSubclass())
             if torch.is_inference_mode_enabled():  # it refuses views of tensors that were made outside it
@@ -122,15 +118,7 @@ class EightBit(Tensor):
             if operation in _CONVERSIONS:
                 like = func(first.scale.new_empty(0, dtype=first.dtype), *args[1:], **kwargs)
                 if like.is_floating_point():
-                    return first._each(lambda part: part.to(like.device), like.dtype)
-            if operation in _OF_ROWS and (*args, 0, 0)[_OF_ROWS[operation]] == 0 and first.dim() > 1:
-                parts = func(first.codes, *args[1:], **kwargs), func(first.scale, *args[1:], **kwargs)
-                if isinstance(parts[0], Tensor):
-                    return cls(*parts, first.dtype)
-                return tuple(cls(*pair, first.dtype) for pair in zip(*parts, strict=True))
-            if operation in _VIEWS and tuple(args[1])[-1:] == first.shape[-1:]:
-                shape = tuple(args[1])
-                return cls(first.codes.reshape(shape), first.scale.reshape(*shape[:-1], 1), first.dtype)
+                    return first.each(lambda part: part.to(like.device), like.dtype)
             if operation is _aten.embedding:
                 rows = args[1]
                 return (first.codes[rows] * first.scale[rows]).to(first.dtype)
@@ -139,8 +127,9 @@ class EightBit(Tensor):
                 raise ConfigError(READ_ONLY)
         return func(*tree_map_only(EightBit, cls.floats, args), **tree_map_only(EightBit, cls.floats, kwargs))
 
-    def _each(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype) -> EightBit:
-        return EightBit(change(self.codes), change(self.scale), dtype)
+    def each(self, change: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> EightBit:
+        """The same with `change` applied to codes and scales."""
+        return EightBit(change(self.codes), change(self.scale), dtype or self.computed_in)
 
 
 READ_ONLY = (
@@ -150,23 +139,42 @@ READ_ONLY = (
 )
 
 
+def _rows(func: Any, weight: EightBit, *args: Any) -> Any:
+    """What a method of `_OF_ROWS` does to the rows; None where it would tear them."""
+    if func is Tensor.view:
+        shape = args if isinstance(args[0], int) else args[0]
+        if shape[-1] != weight.codes.shape[-1]:
+            return None
+        return weight.each(lambda part: part.view(*shape[:-1], part.shape[-1]))
+    if len(args) > (func is not Tensor.unbind):  # another axis than the first
+        return None
+    if func is Tensor.__getitem__ and not isinstance(args[0], slice | int):
+        return None
+    if func is Tensor.__getitem__:
+        return weight.each(lambda part: part[args[0]])
+    parts = zip(func(weight.codes, *args), func(weight.scale, *args), strict=True)
+    return tuple(EightBit(*pair, weight.computed_in) for pair in parts)
+
+
 def _linear(x: Tensor, weight: Any, bias: Tensor | None = None) -> Tensor:
     """(…, I) by (O, I) -> (…, O). The scales are applied to the result, which is smaller than the weight."""
     if not isinstance(weight, EightBit):  # a weight in 8 bits stands in the place of the input
         return F.linear(x.floats() if isinstance(x, EightBit) else x, weight, bias)
-    if weight.numel() <= _BLOCK:
-        y = _product(x, weight)
+    codes, scale = weight.codes, weight.scale
+    if codes.numel() <= _BLOCK:
+        y = _product(x, codes, scale)
     else:
-        rows = max(1, _BLOCK // weight.shape[1])
-        y = torch.cat([_product(x, block) for block in weight.split(rows)], dim=-1)
+        rows = max(1, _BLOCK // codes.shape[1])
+        blocks = zip(codes.split(rows), scale.split(rows), strict=True)
+        y = torch.cat([_product(x, *block) for block in blocks], dim=-1)
     return y if bias is None else y + bias.to(y.dtype)
 
 
-def _product(x: Tensor, weight: EightBit) -> Tensor:
+def _product(x: Tensor, codes: Tensor, scale: Tensor) -> Tensor:
     if x.dtype == torch.float16:  # sums of whole numbers could pass its largest number
-        return F.linear(x, weight.floats(x.dtype))
-    whole = F.linear(x, weight.codes.to(x.dtype))
-    return (whole * weight.scale.squeeze(-1)).to(whole.dtype)
+        return F.linear(x, (codes * scale).to(x.dtype))
+    whole = F.linear(x, codes.to(x.dtype))
+    return (whole * scale.squeeze(-1)).to(whole.dtype)
 
 
 def as_stored(weight: Tensor, old: Tensor) -> nn.Parameter:
