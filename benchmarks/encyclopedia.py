@@ -140,7 +140,7 @@ def main() -> None:
     )
     three = statistics.fmean(float(title in got) for got, title in zip(found, titles, strict=True))
     params = SamplingParams(temperature=0.0, max_new_tokens=60)
-    engine: Engine = open_engine(arguments.model) if arguments.model else _Silent()
+    engine: Engine = open_engine(arguments.model) if arguments.model else Silent()
     chat = LunaChat(engine, params=params, encyclopedia=True)
     chat.model_reads_passages = False
     rows = [f"| com a enciclopédia | {len(questions)} | " + " | ".join(measure(chat, questions)) + " |"]
@@ -164,7 +164,7 @@ def main() -> None:
     write_table(arguments.output, "The encyclopaedia", lines)
 
 
-class _Silent:
+class Silent:
     """An engine that says nothing, where only quotations are measured."""
 
     name = "nenhuma"
