@@ -73,6 +73,21 @@ def after(question: str, answer: str, follow_up: str) -> str:
         ),
         ("Onde fica o Pantanal?", "No Centro-Oeste [1].", "Que animais vivem lá?", "Que animais vivem no "
                                                                                    "Pantanal?"),
+        ("Me fale de Blumenau", "Uma cidade [1].", "E a população?", "Qual é a população de Blumenau?"),
+        ("Me fale do rio Congo", "Um rio [1].", "Onde ele nasce?", "Onde o rio Congo nasce?"),
+        ("O que é zircônio?", "Um metal [1].", "E o número atômico?", "Qual é o número atômico de zircônio?"),
+        ("Me fale de Curitiba", "Uma cidade [1].", "Quem fundou a cidade?", "Quem fundou Curitiba?"),
+        ("O que é Barbados?", "Um país [1].", "Quando ficou independente?", "Quando ficou independente "
+                                                                             "Barbados?"),
+        ("Quem pintou a Mona Lisa?", "Leonardo da Vinci [1].", "Onde ela está?", "Onde a Mona Lisa está?"),
+        (
+            "Quem escreveu Grande sertão: veredas?",
+            "João Guimarães Rosa [1].",
+            "Quando foi publicado?",
+            "Quando foi publicado Grande sertão: veredas?",
+        ),
+        ("O que é a meia-entrada?", "Um desconto [1].", "E a inteira?", "O que é a inteira?"),
+        ("Quem foi Tiradentes?", "Um inconfidente [1].", "E a esposa?", "Qual é a esposa de Tiradentes?"),
         ("valor da multa por atraso", "R$ 10 [1].", "na segunda vez?", "valor da multa por atraso na "
                                                                        "segunda vez?"),
     ],

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lunagpt.chat.grounding.ellipsis import ASKING, PREPOSITIONS, replace_part
-from lunagpt.chat.grounding.facts import Fact, find_names
+from lunagpt.chat.grounding.facts import find_names
 from lunagpt.chat.grounding.pronouns import ARTICLES, append_topic, capitalised, has_pronoun, with_names
-from lunagpt.chat.grounding.questions import Asks, analyse_question
+from lunagpt.chat.grounding.questions import Asks, analyse_question, asks_who_or_what
+from lunagpt.chat.grounding.topic import CITATION, about_what, counted, latest_person, topic_of
 from lunagpt.chat.grounding.words import fold, words
 
 _DEPTH = 4  # questions looked back at
@@ -27,15 +28,31 @@ ai voce vc tu voces dai contigo com voce a senhora o senhor ela luna eu a gente
 _NO_FOLLOW_UP = frozenset(_NO_FOLLOW_UP_WORDS.split())
 # What `verify` puts before a quotation of the encyclopaedia if the documents had nothing.
 _PREFACE = re.compile(r"^Não encontrei isso [^:]{1,80}: ")
-_CITATION = re.compile(r"\s*\[\d+\]")
 _BARE_WHY = re.compile(
     r"^\W*(?:e\W+)?(?:mas\W+)?(?:por ?qu[eê]|pq|qual o motivo|por qual motivo)(?:\s+(?:isso|não|nao))?\W*$",
     re.I,
 )
-
-
 _SEVERAL = re.compile(r"\bd?el[ea]s\b", re.IGNORECASE)
-_COUNTED = re.compile(r"^\W*(?:e )?quant(?P<gender>[oa])s (?P<kind>[^\W\d_]+s)\b", re.IGNORECASE)
+# "E a população?", "e o número atômico?"
+_NOUN_ALONE = re.compile(r"^(?P<article>[oa]s?) (?P<noun>[^\W\d_A-Z]+)(?: [^\W\d_A-Z]+)?$")
+_ATTRIBUTE_ASKED = re.compile(
+    r"^\W*(?:qual|quais)(?: (?:é|e|era|foi|são|eram))? [oa]s? [^\W\d_]+(?: [^\W\d_]+)? d[eoa]s? ",
+    re.IGNORECASE,
+)
+#: What things have, whatever was asked about them before; folded.
+_ATTRIBUTES_TEXT = """
+populacao area tamanho capital moeda lingua idioma altura altitude extensao comprimento largura profundidade
+diametro peso massa temperatura clima simbolo formula bandeira hino presidente governador prefeito fundador
+autor autora idade nacionalidade profissao numero
+"""
+_ATTRIBUTES = frozenset(_ATTRIBUTES_TEXT.split())
+# A thing called by its kind, after its name ("quem fundou a cidade?").
+_BY_ITS_KIND = re.compile(
+    r"\b(?P<lead>[dn])?[oa] (?:cidade|município|país|estado|ilha|rio|lago|planeta|animal|bicho|elemento|"
+    r"metal)(?=\W*$)",
+    re.IGNORECASE,
+)
+_LINKING_VERBS = frozenset(["fica", "ficou", "ficava", "virou", "tornou", "chama", "chamava"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +83,7 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
         return _InFull(question)
     full = _in_full(asked_before, before)
     previous = full.text.strip()
-    topic = _topic(previous, answer, full.topic)
+    topic = topic_of(previous, answer, full.topic, question)
 
     if _BARE_WHY.match(question):
         return _InFull(f"Por que {_statement(previous)}?")
@@ -74,11 +91,15 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     if opening is not None:
         fragment = question[opening.end() :].strip(" ?!.")
         if fragment and not _says_enough(fragment) and not _begins_asking(fragment):
-            other = _latest_person(before, previous, answer)
+            if topic and _asks_attribute(fragment, previous):
+                return _InFull(_attribute_question(fragment, topic), topic)
+            other = latest_person(before, previous)
             return _InFull(_finish(replace_part(previous, with_names(fragment, other or topic))))
     body = question[opening.end() :] if opening is not None else question
+    if _begins_asking(body) and find_names(f"x {topic}") and not find_names(body):
+        body = _BY_ITS_KIND.sub(lambda kind: f"{kind['lead'] or ''}ele", body)
     if has_pronoun(body):
-        several = _counted(previous) if _SEVERAL.search(body) else ""
+        several = counted(previous) if _SEVERAL.search(body) else ""
         return _InFull(with_names(body, " de ".join(filter(None, [several, topic]))), topic)
     if _begins_asking(body) and _is_bare(body):
         return _InFull(f"{capitalised(body.rstrip(' ?!.'))} {_statement(previous)}?")
@@ -89,6 +110,21 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     return _InFull(question)
 
 
+def _asks_attribute(fragment: str, previous: str) -> bool:
+    """Whether a noun after "E" is something that the topic has, and takes nothing's place in the question
+    before."""
+    match = _NOUN_ALONE.match(fragment)
+    if match is None or _ATTRIBUTE_ASKED.match(previous):
+        return False
+    told_about = about_what(previous) or (asks_who_or_what(previous) and find_names(previous))
+    return bool(told_about) or fold(match["noun"]) in _ATTRIBUTES
+
+
+def _attribute_question(fragment: str, topic: str) -> str:
+    asking = "Quais são" if fragment[1:2] == "s" else "Qual é"
+    return with_names(f"{asking} {fragment} dele?", topic)
+
+
 def _previous_turn(
     history: Sequence[Mapping[str, str]],
 ) -> tuple[str, str, Sequence[Mapping[str, str]]] | None:
@@ -97,7 +133,7 @@ def _previous_turn(
     for place in range(len(history) - 1, -1, -1):
         message = history[place]
         if message.get("role") == "assistant" and not answer:
-            answer = _CITATION.sub("", _PREFACE.sub("", str(message.get("content", ""))))
+            answer = CITATION.sub("", _PREFACE.sub("", str(message.get("content", ""))))
         elif message.get("role") == "user":
             return str(message.get("content", "")), answer, history[:place]
     return None
@@ -158,7 +194,11 @@ def _lacks_subject(question: str) -> bool:
     if asked.names:
         return False
     found = words(question)
-    subject = [w for w in found if not w.is_stop and w.stem not in asked.typing and w.folded not in ASKING]
+    subject = [
+        w
+        for w in found
+        if not w.is_stop and w.stem not in asked.typing and w.folded not in ASKING | _LINKING_VERBS
+    ]
     if any(
         w.folded in ARTICLES and i + 1 < len(found) and not found[i + 1].is_stop
         for i, w in enumerate(found[1:], 1)
@@ -179,75 +219,6 @@ def _is_fragment(question: str) -> bool:
         and found[0].folded not in ("a", "por", "com")
         and not any(w.folded in ASKING or w.folded == "que" for w in found)
     )
-
-
-def _topic(previous: str, answer: str, taken_over: str) -> str:
-    """Whom or what the last turn was about; what it had taken over itself, if it brought nothing new."""
-    asked = analyse_question(previous)
-    names = [_with_article(previous, fact) for fact in find_names(previous)]
-    plain = {fact.text for fact in find_names(previous)}
-    told = [fact.text for fact in find_names(answer[:300]) if fact.text not in plain]
-    folded = fold(previous)
-    if told and (
-        (asked.asks is Asks.PERSON and not re.search(r"\bquem (e|foi|era|sao|foram)\b", folded))
-        or (asked.asks in (Asks.PLACE, Asks.THING) and re.search(r"\bqual\b", folded))
-    ):
-        return told[0]
-    if taken_over:
-        return taken_over
-    if names:
-        return max(names, key=len)
-    phrase = _noun_phrase(previous)
-    return phrase or (told[0] if told else "")
-
-
-def _with_article(text: str, name: Fact) -> str:
-    """A name with the article that stands before it ("da França" → "a França")."""
-    found = [word for word in words(text) if word.end <= name.start]
-    if not found or text[found[-1].end : name.start] != " ":
-        return name.text
-    article = re.fullmatch(r"(?:d|n|pel)?([oa]s?)|à(s?)", found[-1].text.lower())
-    if article is None:
-        return name.text
-    return f"{article[1] or 'a' + article[2]} {name.text}"
-
-
-def _counted(question: str) -> str:
-    """The things whose number a question asks for ("quantos planetas tem…" → "os planetas"), or ""."""
-    match = _COUNTED.match(question)
-    return f"{match['gender'].lower()}s {match['kind'].lower()}" if match else ""
-
-
-def _noun_phrase(question: str) -> str:
-    """What a question is about: from its first article or noun behind the verb to its end."""
-    found = words(question)
-    place = 0
-    while place < len(found) and (
-        found[place].folded in ASKING
-        or found[place].folded in ("e", "que", "q", "sao", "foi", "eh", "em", "de", "sobre")
-    ):
-        place += 1
-    for i in range(place, len(found)):
-        if found[i].folded in ARTICLES and i + 1 < len(found) and not found[i + 1].is_stop:
-            return question[found[i].start :].rstrip(" ?!.")
-    content = [w for w in found[place:] if not w.is_stop]
-    if not content:
-        return ""
-    # Without an article the verb comes first, if there is more than one word ("como instalar impressora") and
-    # none was passed already ("quem foi frida kahlo").
-    verb_first = place and found[place - 1].folded in ASKING
-    start = content[1] if len(content) > 1 and verb_first else content[0]
-    return question[start.start :].rstrip(" ?!.")
-
-
-def _latest_person(before: Sequence[Mapping[str, str]], previous: str, answer: str) -> str:
-    """The last name said before the previous question, for "e o dele?" that leaves the present one."""
-    known = {fact.text for fact in find_names(previous)}
-    for message in [*reversed(before)]:
-        for fact in find_names(_CITATION.sub("", str(message.get("content", "")))):
-            if fact.text not in known:
-                return fact.text
-    return ""
 
 
 def _finish(question: str) -> str:
