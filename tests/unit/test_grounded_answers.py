@@ -237,3 +237,24 @@ def test_a_refusal_says_what_was_searched() -> None:
 )
 def test_what_a_question_asks_for(question: str, asks: Asks) -> None:
     assert analyse_question(question).asks is asks
+
+
+def test_headings_and_sentences_of_overlapping_passages_are_no_rivals() -> None:
+    chunk = {"title": "Regulamento", "heading_path": ["Art. 7º Síndico"]}
+    text = (
+        "Art. 7º Síndico\n\nO síndico é Roberto Farias, do apartamento 302.\n\nO telefone dele é 3333-1000."
+    )
+    alone = extractive_answer("Quem é o síndico?", [{**chunk, "content": text}])
+    twice = extractive_answer("Quem é o síndico?", [{**chunk, "content": text}, {**chunk, "content": text}])
+    assert alone is not None
+    assert alone.citations[0].quote == "O síndico é Roberto Farias, do apartamento 302."
+    assert twice is not None
+    assert twice.confidence == pytest.approx(alone.confidence)
+
+
+@pytest.mark.parametrize(
+    "heading", ["CLÁUSULA TERCEIRA - DO ALUGUEL", "Capítulo II: Das multas", "Art. 5º Mudanças"]
+)
+def test_a_numbered_heading_is_never_an_answer(heading: str) -> None:
+    found = extractive_answer(heading, [{"content": f"{heading}\n\nNada mais."}], threshold=0)
+    assert found is None or found.citations[0].quote == "Nada mais."

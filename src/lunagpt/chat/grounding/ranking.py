@@ -27,8 +27,14 @@ _REASONS = re.compile(
 )
 _PLACES = re.compile(r"\b(?:em|n[oa]s?|de|d[oa]s?|para|até|at[eé])\s+(?:[A-ZÁÉÍÓÚÂÊÔÃÕ])")
 _MONEY = re.compile(
-    r"R\$|US\$|€|£|\breais\b|\breal\b|\bcentavos\b|\bd[óo]lares\b|\beuros\b|\bgr[áa]tis\b|\bgratuit", re.I
+    r"R\$|US\$|€|£|\breais\b|\breal\b|\bcentavos\b|\bd[óo]lares\b|\beuros\b|\bgr[áa]tis\b|\bgratuit",
+    re.I,
 )
+_AGENT = re.compile(r"(?:[ai]d|it|rt|st|g)[oa]s? pel[oa]s? \w+")  # "são pagos pelo locatário"
+_ASKS_SHARE = re.compile(
+    r"\b(?:multas?|juros|taxas?|comissao|descontos?|reajustes?)\b"
+)  # also told in per cent
+_SHARE = re.compile(r"\d\s?%|\bpor cento\b")
 _DEFINES = re.compile(
     r"\b(e|sao|significa|significam|chama-se|consiste|designa|refere-se|trata-se|define|era|foi)\b"
 )
@@ -208,8 +214,12 @@ def _fit_of_kind(question: Question, unit: Unit) -> dict[str, float]:
         asked = frozenset(question.stems)
         news = [fact for fact in unit.facts if fact.kind in wanted and not _known(fact.text, asked)]
         fits = bool(news)
-        if question.asks is Asks.MONEY:
-            fits = _MONEY.search(unit.text) is not None
+        if question.asks is Asks.PERSON and not fits:
+            fits = _AGENT.search(folded) is not None
+        elif question.asks is Asks.MONEY:
+            fits = _MONEY.search(unit.text) is not None or (
+                _ASKS_SHARE.search(fold(question.text)) is not None and _SHARE.search(unit.text) is not None
+            )
         elif question.asks is Asks.PLACE and not fits:
             fits = _PLACES.search(unit.text) is not None
         elif question.asks is Asks.DATE and fits:

@@ -50,6 +50,12 @@ lixo resíduos resíduo
 conserto reparo manutenção
 garantia cobertura
 capital sede
+capacidade comporta comportar lotação cabem suporta
+alugar alugado aluguel locação locar locado
+dono dona proprietário proprietária locador locadora
+apartamento apto imóvel casa residência
+voltagem tensão volts tomada
+segunda terça quarta quinta sexta sábado domingo
 comer come alimenta alimentação comida alimento
 significa significado quer definição chama
 acontece ocorre acontecer ocorrer
@@ -77,9 +83,3 @@ def related(first: str, second: str) -> bool:
             break
         common += 1
     return common >= 5 and common >= 0.75 * len(shorter)
-
-
-def near_stems(stems: frozenset[str]) -> frozenset[int]:
-    """The groups that the stems touch."""
-    groups = _groups()
-    return frozenset().union(*(groups[key] for key in stems if key in groups))

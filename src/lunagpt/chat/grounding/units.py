@@ -22,6 +22,11 @@ from lunagpt.data.sentences import split_sentences
 
 # A "sentence" longer than this is a list or a table in one line; it is cut at its semicolons and line breaks.
 _LONGEST = 400
+_NUMBERED_HEADING = re.compile(
+    r"^\W*(?:cl[áa]usula|artigo|art\.|cap[íi]tulo|se[çc][ãa]o|t[íi]tulo|anexo)\s+[\w.ºª°]+\s*[-–—:.]?\s*(?P<name>.*)$",
+    re.IGNORECASE,
+)
+_LONGEST_HEADING = 6  # words behind its number
 _INNER_BREAK = re.compile(r";\s+|\n+")
 
 
@@ -37,6 +42,7 @@ class Unit:
         before: the unit before it in the same passage, if any.
         same_line: whether no line break parts it from that one.
         context: stems of the passage's title and headings.
+        is_heading: whether it is but a title or heading of what follows.
     """
 
     passage: int
@@ -47,6 +53,7 @@ class Unit:
     before: Unit | None
     same_line: bool
     context: frozenset[str]
+    is_heading: bool = False
 
     @cached_property
     def words(self) -> list[Word]:
@@ -95,14 +102,30 @@ def _cut(number: int, passage: Mapping[str, Any]) -> list[Unit]:
     headings = passage.get("heading_path") or ()
     title = " ".join([str(passage.get("title") or ""), *map(str, headings)])
     context = frozenset(word.stem for word in words(title) if not word.is_stop)
+    titles = {_wording(str(name)) for name in (passage.get("title") or "", *headings)} - {()}
     units: list[Unit] = []
     for start, end in split_sentences(content):
         for first, last in _pieces(content, start, end):
             before = units[-1] if units else None
             same_line = before is not None and "\n" not in content[before.end : first]
             text = content[first:last]
-            units.append(Unit(number, len(units), text, first, last, before, same_line, context))
+            is_heading = _wording(text) in titles or _is_numbered_heading(text)
+            units.append(Unit(number, len(units), text, first, last, before, same_line, context, is_heading))
     return units
+
+
+def _wording(text: str) -> tuple[str, ...]:
+    """The words of a heading without its number."""
+    return tuple(word.folded for word in words(text) if not word.is_number)
+
+
+def _is_numbered_heading(text: str) -> bool:
+    """Whether a text is but "CLÁUSULA TERCEIRA - DO ALUGUEL" or "Art. 7º Síndico"."""
+    match = _NUMBERED_HEADING.match(text)
+    if match is None or not (text.isupper() or text.rstrip()[-1:].isalpha()):
+        return False
+    named = words(match["name"])
+    return len(named) <= _LONGEST_HEADING and not any(word.is_number for word in named)
 
 
 def _pieces(content: str, start: int, end: int) -> list[tuple[int, int]]:
