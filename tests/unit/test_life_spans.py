@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lunagpt.chat.grounding import extractive_answer, rewrite_follow_up
-from lunagpt.chat.grounding.life_spans import LifeEvent, asked_event, find_life_spans
+from lunagpt.chat.grounding.life_spans import LifeEvent, event_named, find_life_spans
 
 ASSIS = {
     "title": "Machado de Assis",
@@ -79,7 +79,7 @@ def test_brackets_are_read(
     ],
 )
 def test_births_and_deaths_are_told_apart(question: str, event: LifeEvent | None) -> None:
-    assert asked_event(question) is event
+    assert event_named(question) is event
 
 
 @pytest.mark.parametrize(

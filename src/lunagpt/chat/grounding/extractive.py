@@ -23,14 +23,16 @@ from lunagpt.chat.grounding.ranking import (
     sentence_features,
     sigmoid,
 )
+from lunagpt.chat.grounding.relations import Relation, relation_asked, states, tells
 from lunagpt.chat.grounding.spans import short_span
 from lunagpt.chat.grounding.superlatives import only_compares
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.data.grounding_format import cite
 
 _LEAST_RELEVANCE = 0.02  # what a search calls less is not told apart
-# Dates in brackets behind the very name asked for, and nothing else there (see `life_spans`).
-_LIFE_DATE_CERTAINTY = 0.95
+# Of a sentence that states the very fact asked for: dates in brackets behind the name (see `life_spans`), or
+# the relation of a text's subject with a value of the kind asked for (see `relations`).
+_STATED_CERTAINTY = 0.95
 _LIST_ITEMS = 8
 _LIST_CHARACTERS = 700
 
@@ -58,9 +60,10 @@ def extractive_answer(
             sentence.
     """
     asked = analyse_question(question)
+    relation = relation_asked(asked, passages)
     groups = cut_passages(passages)
     around = [passage_facts(asked, units) for units in groups]
-    ranked = rank_sentences(asked, groups, around, _priors(passages))
+    ranked = rank_sentences(asked, groups, around, _priors(passages), relation)
     if not ranked:
         return None
     best = ranked[0]
@@ -68,10 +71,13 @@ def extractive_answer(
     features = answer_features(asked, best.unit, best.features, scores, around)
     weights = model()["answering"]
     confidence = sigmoid(dot(weights, features) + weights["constant"])
+    least = model()["threshold"] if threshold is None else threshold
     if (dated := next((entry for entry in ranked if life_date(asked, entry.unit)), None)) is not None:
         best = best if _agree(asked, best.unit, dated.unit) else dated
-        confidence = max(confidence, _LIFE_DATE_CERTAINTY)
-    if confidence < (model()["threshold"] if threshold is None else threshold):
+        confidence = max(confidence, _STATED_CERTAINTY)
+    elif (stated := _best_stated(ranked, relation)) is not None and (stated is best or confidence < least):
+        best, confidence = stated, max(confidence, _STATED_CERTAINTY)
+    if confidence < least:
         return None
     start, end = _extent(best.unit, groups[best.unit.passage])
     passage = passages[best.unit.passage]
@@ -99,6 +105,7 @@ def rank_sentences(
     groups: Sequence[Sequence[Unit]],
     around: Sequence[Mapping[str, Any]],
     priors: Sequence[float],
+    relation: Relation | None = None,
 ) -> list[Ranked]:
     """The sentences that may be quoted, the best first.
 
@@ -106,20 +113,32 @@ def rank_sentences(
         question: what is asked.
         groups: the sentences of each passage. around: `passage_facts` of each passage.
         priors: logarithm of each passage's relevance against the best one's.
+        relation: what is asked about the title of a passage; sentences that do not tell of it are left out.
     """
     weights = model()["ranking"]
-    ranked = []
+    ranked: list[Ranked] = []
     for units, facts, prior in zip(groups, around, priors, strict=True):
         for unit in units:
             if (
                 unit.words
+                and not unit.is_heading
                 and not unit.commands_the_reader
                 and not lacks_event(question, unit)
                 and not only_compares(question.text, unit.text)
+                and (relation is None or not relation.is_decisive or tells(relation, unit))
             ):
                 features = sentence_features(question, unit, facts)
                 ranked.append(Ranked(unit, dot(weights, features) + prior, features))
-    return sorted(ranked, key=lambda entry: (lacks_date(question, entry.unit), -entry.score))
+    ranked.sort(key=lambda entry: (lacks_date(question, entry.unit), -entry.score))
+    # Passages overlap: a sentence that stands in two of them is no rival of itself.
+    seen: dict[str, Ranked] = {}
+    for entry in ranked:
+        seen.setdefault(" ".join(entry.unit.text.split()), entry)
+    return list(seen.values())
+
+
+def _best_stated(ranked: Sequence[Ranked], relation: Relation | None) -> Ranked | None:
+    return next((entry for entry in ranked if relation is not None and states(relation, entry.unit)), None)
 
 
 def _priors(passages: Sequence[Mapping[str, Any]]) -> list[float]:

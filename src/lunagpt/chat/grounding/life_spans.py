@@ -86,16 +86,17 @@ _REIGN = re.compile(
 # A sentence that tells of whom the text is about without a name, up to brackets: "Foi um escritor carioca (".
 _ABOUT_THE_SUBJECT = re.compile(r"^\W*(?:(?:ele|ela) )?(?:foi|e|era)\b")
 _RELATIVES = re.compile(
-    r"\b(?:filh|pai|mae|irma|espos|marid|mulher|viuv|net[oa]|avo|ti[oa]|prim|sobrinh|casad|amig|sogr|genr|"
+    r"\b(filh|pai|mae|irma|espos|marid|mulher|viuv|net[oa]|avo|ti[oa]|prim|sobrinh|casad|amig|sogr|genr|"
     r"alun|discipul)"
 )
+_BESIDE = 25  # characters around a word in which a relative makes it that one's birth or death
 _ALSO_CALLED = re.compile(r"^\s*,\s*(?:[oa]|dit[oa]|(?:mais )?conhecid[oa] (?:como|por))\s+(?:[oa]\s+)?")
 _NUMERALS = frozenset(["I", "V", "X"])  # of kings and popes; longer ones are words of the name
 # From Anne Frank's years on; fewer are more likely an office than a life.
 _SHORTEST_LIFE, _LONGEST_LIFE = 15, 122
 
 
-def asked_event(question: str) -> LifeEvent | None:
+def event_named(question: str) -> LifeEvent | None:
     """Whether a question names a birth or a death; None for neither or both."""
     folded = fold(question)
     birth, death = _BIRTH_ASKED.search(folded), _DEATH_ASKED.search(folded)
@@ -104,10 +105,45 @@ def asked_event(question: str) -> LifeEvent | None:
     return LifeEvent.BIRTH if birth is not None else LifeEvent.DEATH
 
 
+def event_places(event: LifeEvent, text: str) -> list[tuple[int, int]]:
+    """Offsets of the words of a text that tell of the event."""
+    folded = fold(text)
+    if len(folded) != len(text):
+        return []
+    return [match.span() for match in _told(event).finditer(folded)]
+
+
+def is_of_another(text: str, start: int, end: int, question: str, subject: frozenset[str]) -> bool:
+    """Whether a birth or death told at an offset is that of somebody else: of a relative who is not asked
+    about, or of another name that stands right beside the word.
+
+    Args:
+        text: a sentence.
+        start, end: offsets of the word for the event.
+        question: what is asked.
+        subject: stems of the name of whom the text is about.
+    """
+    before, after = fold(text[max(0, start - _BESIDE) : start]), fold(text[end : end + _BESIDE])
+    asked = {match[0] for match in _RELATIVES.finditer(fold(question))}
+    possessor = re.match(rf" d[eoa]s? (?:\w+ )?{_RELATIVES.pattern}", after)
+    for match in [*_RELATIVES.finditer(before), *([possessor] if possessor else [])]:
+        relative = match[1]
+        # "filho de um ferreiro" is said of the person.
+        is_origin = re.match(r"\w* d[eoa]s? ", (before + " ")[match.end() :]) and match is not possessor
+        if relative not in asked and not is_origin:
+            return True
+    opened = find_names("x " + text)
+    for name in opened:
+        touches = name.end - 2 == start - 1 or (name.start - 2 == end + 1 and text[end : end + 1] == " ")
+        if touches and not subject.intersection(word.stem for word in words(name.text)):
+            return True
+    return False
+
+
 def tells_of(event: LifeEvent, text: str, question: str) -> bool:
     """Whether a text has a word for the event; of a relative, if that is who is asked about ("quando nasceu
     a filha de Marx"), in the same stretch between commas."""
-    told = _BIRTH_TOLD if event is LifeEvent.BIRTH else _DEATH_TOLD
+    told = _told(event)
     relatives = {match[0] for match in _RELATIVES.finditer(fold(question))}
     return any(
         told.search(part) is not None and all(re.search(rf"\b{name}", part) for name in relatives)
@@ -118,7 +154,7 @@ def tells_of(event: LifeEvent, text: str, question: str) -> bool:
 def tells_date_of(event: LifeEvent, text: str) -> bool:
     """Whether a text has a word for the event and, outside of brackets, a date behind it."""
     folded = fold(_BRACKETS.sub(" ", text))
-    told = (_BIRTH_TOLD if event is LifeEvent.BIRTH else _DEATH_TOLD).search(folded)
+    told = _told(event).search(folded)
     return told is not None and re.search(r"\d", folded[told.end() :]) is not None
 
 
@@ -152,6 +188,10 @@ def date_in(
 def event_stems(question: str) -> frozenset[str]:
     """Stems of the words of a question that ask when somebody was born or died."""
     return frozenset(word.stem for word in words(question) if _tells_when(word.folded))
+
+
+def _told(event: LifeEvent) -> re.Pattern[str]:
+    return _BIRTH_TOLD if event is LifeEvent.BIRTH else _DEATH_TOLD
 
 
 def _is_about(span: LifeSpan, question: str, title: frozenset[str]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lunagpt.chat.grounding.facts import find_facts, find_names
-from lunagpt.chat.grounding.life_spans import LifeEvent, asked_event
+from lunagpt.chat.grounding.life_spans import LifeEvent, event_named
 from lunagpt.chat.grounding.words import ASKING_WORDS, fold, stem, words
 
 
@@ -38,9 +38,11 @@ _PATTERNS: tuple[tuple[Asks, str], ...] = (
                 r"desde) q(ue)? (dia|ano|data|mes|seculo)\b|\bqual (e |foi |era )?(a|o) (data|ano|dia|mes|"
                 r"seculo|prazo)\b|\bqual (data|ano|dia|mes|seculo)\b|\bdata (de|do|da)\b|\bate quando\b|"
                 r"\bdesde quando\b|\bprazo\b"),
-    (Asks.QUANTITY, r"\bquant[oa]s?\b|\bqual (e |foi |era )?(a|o) (altura|tamanho|peso|numero|quantidade|"
-                    r"populacao|area|distancia|velocidade|temperatura|idade|taxa|porcentagem|percentual|"
-                    r"total|nota|duracao|profundidade|extensao|volume|potencia)\b|\b(numero|quantidade|"
+    (Asks.QUANTITY, r"\bquant[oa]s?\b|\bqual (e |foi |era )?(a|o) (altura|altitude|tamanho|peso|massa|"
+                    r"numero|quantidade|populacao|area|distancia|velocidade|temperatura|idade|taxa|"
+                    r"porcentagem|percentual|total|nota|duracao|profundidade|extensao|comprimento|largura|"
+                    r"diametro|volume|potencia|capacidade|voltagem)\b|\ba que (altura|altitude|distancia|"
+                    r"profundidade|velocidade|temperatura)\b|\b(numero|quantidade|"
                     r"porcentagem|percentual|taxa|nota|calorias|telefone|cep|cnpj|cpf)\b"),
     (Asks.PLACE, r"\b(a?onde|donde)\b|\b(em|de|para|a) q(ue|ual) (cidade|pais|estado|lugar|local|rua|sala|"
                  r"bairro|continente|regiao|municipio|andar)\b|\bqual (e |foi |era )?(a|o) (cidade|pais|"
@@ -112,7 +114,7 @@ def analyse_question(text: str) -> Question:
     spans += [(fact.start, fact.end) for fact in find_facts(text) if fact.kind != "name"]
     names = frozenset(word.stem for word in subject if any(start <= word.start < end for start, end in spans))
     asks = _kind(text)
-    life_event = asked_event(text) if asks is Asks.DATE else None
+    life_event = event_named(text) if asks is Asks.DATE else None
     return Question(text, asks, stems, names, frozenset(stems) & _TYPE_STEMS, life_event)
 
 
