@@ -42,6 +42,7 @@ _CLAUSE = re.compile(r"\b(?:que|cuj[oa]s?|onde|quando)\b(?! (?:el[ea] )?$)")
 _PARTICIPLE = re.compile(r"(?:[ai]d|it|rt|st)[oa]s?$")
 _BY = r"\b(?:por|pel[oa]s?)\b"
 _WITH = r"\bcom\b"
+_OF_A_NAME = re.compile(r" d[eo] [^\W\d_a-z]")  # "filho de Erico Verissimo", which may open the sentence
 _AGENT = re.compile(r"^(?: em \d+)? pel[oa]s? \w+")  # people without a name: "construída pelos antepassados"
 _IN = re.compile(r"\b(?:em|n[oa]s?|perto de|perto d[oa]|junto [ad][oa]?)\s+(?:\w+\s+){0,3}?$")
 _ATTRIBUTE = re.compile(
@@ -268,6 +269,8 @@ def _has_person(relation: Relation, unit: Unit, start: int, end: int) -> bool:
     or the one in the relation ("casado com Zélia Gattai")."""
     verb = fold(unit.text[start:end])
     if _PARTICIPLE.search(verb) and _AGENT.match(fold(unit.text[end:])):
+        return True
+    if _OF_A_NAME.match(unit.text, end) and not _PARTICIPLE.search(verb):
         return True
     together = re.search(r"\bcom quem\b", fold(relation.question.text)) is not None
     for fact in _news(relation, unit):
