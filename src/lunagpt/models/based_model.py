@@ -146,9 +146,7 @@ class LunaModelOnBase(LunaModel):
         with _under(Pass(dtype, real, starts, state, losses, traits, changes)), self._precision(dtype):
             hidden = self.core.base_model(**arguments).last_hidden_state
         if state is not None:
-            state.length += time
-            state.mask = mask
-            state.positions = positions[:, -1] + 1 if real is None else positions[:, -1] + real[:, -1]
+            state.advance(positions, mask)
         return hidden.to(dtype)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -118,6 +118,16 @@ class DecodingState:
     def empty(cls, num_layers: int, adapters: Adapters | None = None) -> "DecodingState":
         return cls(layers=[LayerState() for _ in range(num_layers)], adapters=adapters)
 
+    def advance(self, positions: Tensor, mask: Tensor | None) -> None:
+        """Takes note of a pass that has filled the layers.
+
+        Args:
+            positions: (B, T) of the tokens read. mask: (B, length + T), see `extend_mask`.
+        """
+        self.length += positions.shape[1]
+        self.mask = mask
+        self.positions = positions[:, -1] + (1 if mask is None else mask[:, -1].long())
+
     def mapped(self, change: Callable[[Tensor], Tensor]) -> "DecodingState":
         """The state with `change` applied to each of its tensors, batch first; empty slots are left out."""
 

@@ -307,9 +307,7 @@ class LunaModel(RuntimeSwitches, TextMethods):
                 x, context, None if state is None else state.layers[i], changes[i] if changes else UNCHANGED
             )
         if state is not None:
-            state.length += time
-            state.mask = mask
-            state.positions = positions[:, -1] + 1 if real is None else positions[:, -1] + real[:, -1]
+            state.advance(positions, mask)
         return self.final_norm(x)
 
     def forward(

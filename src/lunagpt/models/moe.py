@@ -170,9 +170,7 @@ class MoEBlock(nn.Module):
         if self.z_loss:
             losses.append(self.z_loss * logits.logsumexp(1).square().sum())
         if self.load_balancing == "loss":
-            share = (
-                torch.bincount(choice.experts.flatten(), minlength=self.num_experts) / choice.experts.numel()
-            )
+            share = self._loads(choice) / choice.experts.numel()
             probability = logits.softmax(1).mean(0)
             losses.append(BALANCE_LOSS * self.num_experts * (share * probability).sum() * len(logits))
         return losses
