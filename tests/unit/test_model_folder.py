@@ -126,6 +126,13 @@ def test_a_folder_that_is_none_or_not_ours(tmp_path):
         LunaModel.from_pretrained(tmp_path)
 
 
+def test_the_folder_of_a_training_points_at_its_model(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "manifest.json").touch()
+    with pytest.raises(ModelFolderError, match=r'é a de um treino. O modelo dele está em ".*model"'):
+        verify_folder(tmp_path)
+
+
 def test_weights_that_do_not_fit_the_config(folder):
     path = folder / "config/config.json"
     settings = json.loads(path.read_text())
