@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tests.unit.test_model import make_model
 
+from lunagpt.errors import EvaluationError
 from lunagpt.evaluation import open_language_model
 from lunagpt.evaluation.luna_language_model import LunaLanguageModel
 from lunagpt.models import LunaModel
@@ -125,7 +126,9 @@ def test_a_gguf_file_scores_like_luna(model: LunaModel, file: Path) -> None:
     assert alone.nats == pytest.approx(among_others.nats, abs=2e-2)
 
 
-def test_a_gguf_file_gives_vectors_and_writes(model: LunaModel, file: Path) -> None:
+def test_a_gguf_file_gives_vectors_and_writes(
+    model: LunaModel, file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     peer = open_language_model(file)
     texts = ["um texto", "outro texto, bem mais longo que o primeiro"]
     assert np.allclose(peer.embed(texts), LunaLanguageModel(model).embed(texts), atol=2e-2)
@@ -133,3 +136,10 @@ def test_a_gguf_file_gives_vectors_and_writes(model: LunaModel, file: Path) -> N
     assert len(written) == 2
     expected = LunaLanguageModel(model).generate(["Era uma vez"], max_new_tokens=4)[0]
     assert written[0] == expected
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"GGUF, mas nem tanto")
+    with pytest.raises(EvaluationError, match=r"llama\.cpp não conseguiu abrir"):
+        open_language_model(tmp_path / "x.gguf")

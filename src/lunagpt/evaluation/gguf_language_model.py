@@ -8,9 +8,11 @@ Letters: V vocabulary, D width.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,7 @@ class GGUFLanguageModel(PartialModel):
         except ModuleNotFoundError as error:
             raise missing_extra("llama-cpp-python", "gguf", "avaliar arquivos GGUF") from error
         self._api = llama_cpp
+        _silence(llama_cpp)
         self.path = Path(path)
         self.name = self.path.stem
         self._threads = threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
@@ -232,6 +235,18 @@ class GGUFLanguageModel(PartialModel):
         if context is None:
             raise EvaluationError(f'O llama.cpp não conseguiu preparar "{self.path}": falta memória?')
         return context
+
+
+@cache
+def _silence(api: Any) -> Any:
+    """Turns off what llama.cpp tells on the error output, in English, while it opens a file.
+
+    Returns:
+        the callback, which must live as long as the library: the cache keeps it.
+    """
+    callback = api.llama_log_callback(lambda level, text, data: None)
+    api.llama_log_set(callback, ctypes.c_void_p(0))
+    return callback
 
 
 def _entries(
