@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -174,6 +176,20 @@ def check_page(page: str) -> Checker:
     assert checker.problems == []
     assert checker.open == []
     return checker
+
+
+@pytest.mark.parametrize("write", [markdown_report, html_report])
+def test_speeds_of_a_busy_machine_are_marked(
+    comparison: Comparison, write: Callable[[Comparison], str]
+) -> None:
+    measured = comparison.speed["um"]["128 tokens × 1"]
+    calm, busy = (
+        write(replace(comparison, speed={"um": {"128 tokens × 1": {**measured, "cpu_share": share}}}))
+        for share in (0.9, 0.2)
+    )
+    assert "ocupada com outra coisa" not in calm
+    assert "ocupada com outra coisa" in busy
+    assert "um \\*" in busy or "um *" in busy
 
 
 def test_long_items_lose_the_end_of_their_longest_line() -> None:

@@ -10,7 +10,8 @@ from lunagpt.reporting.wording import listing, number, significant
 
 Measurements = Mapping[str, Mapping[str, float]]
 
-_BUSY = 0.5  # CPU time over wall time under which a measurement says more about the machine than the model
+#: CPU time over wall time under which a measurement says more about the machine than about the model.
+BUSY = 0.5
 
 
 def performance_report(
@@ -50,7 +51,7 @@ def _blocks(
         yield table(headers, rows, right=range(1, len(headers)))
         if any(m["beyond_context"] for m in latency.values()):
             yield "\\* Além do contexto para o qual o modelo foi feito."
-        busy = [label for label, m in latency.items() if m["cpu_share"] < _BUSY]
+        busy = [label for label, m in latency.items() if m["cpu_share"] < BUSY]
         if busy:
             yield (
                 f"A máquina estava ocupada com outra coisa em {escaped(listing(busy))}: o processo teve "

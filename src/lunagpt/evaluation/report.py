@@ -47,7 +47,7 @@ def _blocks(comparison: Comparison) -> Iterator[str]:
     if comparison.speed:
         yield "## Velocidade e memória"
         yield _table(report_rows.SPEED_HEADERS, report_rows.speed_rows(comparison), right=range(2, 7))
-        yield report_rows.SPEED_NOTE
+        yield report_rows.speed_note(comparison)
     yield "## Como foi feito"
     yield _table(("Dado", "Valor"), report_rows.circumstances(comparison))
     yield _table(report_rows.MODEL_HEADERS, map(report_rows.model_row, comparison.models), right=(1,))

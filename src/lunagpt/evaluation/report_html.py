@@ -162,7 +162,9 @@ def _samples(comparison: Comparison) -> Html:
 def _speed(comparison: Comparison) -> Html:
     rows = report_rows.speed_rows(comparison)
     numbers = table(report_rows.SPEED_HEADERS, rows, right=range(2, 7), caption="Velocidade e memória")
-    return section("Velocidade e memória", numbers, paragraph(report_rows.SPEED_NOTE, class_="soft"))
+    return section(
+        "Velocidade e memória", numbers, paragraph(report_rows.speed_note(comparison), class_="soft")
+    )
 
 
 def _making(comparison: Comparison) -> Html:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lunagpt.evaluation import findings
 from lunagpt.evaluation.comparison import (
@@ -14,6 +14,7 @@ from lunagpt.evaluation.comparison import (
     floor,
 )
 from lunagpt.evaluation.paired import PairedTest
+from lunagpt.evaluation.performance_report import BUSY
 from lunagpt.evaluation.results import Result
 from lunagpt.reporting.wording import count, duration, number, shortened
 
@@ -107,9 +108,13 @@ SPEED_HEADERS = (
     "Tokens/s",
     "Memória do processo",
 )
-SPEED_NOTE = (
+_SPEED_NOTE = (
     "“Primeiro token” é o tempo da pergunta ao primeiro pedaço da resposta (média ± desvio padrão); "
     "“tokens/s”, o ritmo da escrita. As medidas são desta máquina, com o que mais ela fazia."
+)
+_BUSY_NOTE = (
+    " * A máquina estava ocupada com outra coisa: o processo teve menos da metade de um núcleo. Estes tempos "
+    "não são os do modelo, e não servem para comparar."
 )
 
 
@@ -121,13 +126,23 @@ def _won_and_lost(test: PairedTest, up: bool) -> str:
     return f"{number(won, 0)} e {number(lost, 0)}"
 
 
+def speed_note(comparison: Comparison) -> str:
+    """What a reader of the speeds must know."""
+    busy = any(_was_busy(m) for configurations in comparison.speed.values() for m in configurations.values())
+    return _SPEED_NOTE + (_BUSY_NOTE if busy else "")
+
+
+def _was_busy(measured: Mapping[str, float]) -> bool:
+    return measured.get("cpu_share", 1.0) < BUSY
+
+
 def speed_rows(comparison: Comparison) -> Iterator[list[str]]:
     """Cells under `SPEED_HEADERS`."""
     for name, configurations in comparison.speed.items():
         for label, m in configurations.items():
             memory = m.get("peak_memory_mb", math.nan)
             yield [
-                name,
+                f"{name} *" if _was_busy(m) else name,
                 label,
                 f"{number(m['mean_latency_ms'], 0)} ± {number(m['std_latency_ms'], 0)} ms",
                 f"{number(m['p95_latency_ms'], 0)} ms",
