@@ -87,7 +87,7 @@ def train_chain(
                 recipe,
                 folder,
                 base_model=base_model,
-                resume=resume,
+                resume=folder in begun,
                 max_minutes=left,
                 decay_now=decay_now,
                 **options,
