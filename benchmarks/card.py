@@ -67,7 +67,7 @@ def shape(model: LunaModel) -> str:
     mixers = [
         *([f"atenção ({m.num_heads} cabeças, {m.num_kv_heads} de chave e valor)"] if m.use_attention else []),
         *(
-            [f"espaço de estados Mamba-2 ({m.ssm_num_heads} cabeças, estado de {m.state_size})"]
+            [f"um espaço de estados Mamba-2 ({m.ssm_num_heads} cabeças, estado de {m.state_size})"]
             if m.use_state_space
             else []
         ),

@@ -36,8 +36,9 @@ def total(runs: Sequence[Path]) -> str:
     """Tokens and time of all runs, in words."""
     records = [record_of(run) for run in runs_given(runs)]
     tokens = in_words(sum(record.tokens for record in records))
+    tokens += " de tokens" if tokens.endswith(("ões", "ão")) else " tokens"
     places = " e ".join(dict.fromkeys(record.device for record in records))
-    return f"{tokens} de tokens em {_duration(sum(record.seconds for record in records))} ({places})"
+    return f"{tokens} em {_duration(sum(record.seconds for record in records))} ({places})"
 
 
 def curves(runs: Sequence[Path]) -> str:

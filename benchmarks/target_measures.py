@@ -43,7 +43,7 @@ from lunagpt.generation import SamplingParams
 TASKS = ("pares_minimos_pt", "cloze_reap", "proverbios", "winograd_pt", "show_do_milhao")
 ALONE, CHECKED = "só o modelo", "com conferência"
 BEHAVIOURS = "comportamentos"
-CHARACTERS = 2_000  # of each held-out text: long speeches would otherwise be the whole measure
+CHARACTERS = 2_000  # of a piece of held-out text: else a single book would be all of the literature
 _ANSWER = SamplingParams(temperature=0.0, max_new_tokens=60)
 _SEED = 0
 
@@ -103,7 +103,9 @@ def _texts(data: Path, scratch: Path) -> list[Measurement]:
     domains: dict[str, list[str]] = defaultdict(list)
     for path in sorted((data / "pretrain").glob("valid-*.parquet")):
         for _, row in read_rows(path, ReadReport()):
-            domains[str(row["domain"])].append(str(row["text"])[:CHARACTERS])
+            text = str(row["text"])
+            pieces = [text[start : start + CHARACTERS] for start in range(0, len(text), CHARACTERS)]
+            domains[str(row["domain"])] += [piece for piece in pieces if piece.strip()]
     general = next(task for task in shipped_tasks() if task.method == "text")
     made = []
     for domain, texts in sorted(domains.items()):

@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 from lunagpt.commands.evaluation_models import distinct_names, file_stem, is_stored, meant
 from lunagpt.commands.opening import set_threads
@@ -32,7 +31,6 @@ from lunagpt.evaluation import open_language_model
 from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.results import Evaluation, Result, load_evaluation, save_evaluation
 from lunagpt.files import atomic_write_text
-from lunagpt.model_folders import fingerprint
 from lunagpt.reporting.markdown import escaped, table
 from machine import describe_machine
 from target_measures import ALONE, BEHAVIOURS, CHECKED, Measurement, baselines, measurements
@@ -150,9 +148,7 @@ class Column:
 
 def _mark(model: LanguageModel) -> str:
     """What tells the weights of a model from all others."""
-    path: Any = getattr(model, "path", None)
-    mark = None if path is None or model.kind != "luna" else fingerprint(path)
-    mark = mark or model.describe().get("sha256")
+    mark = model.describe().get("sha256")
     if mark is None and model.kind == "luna":  # random weights are nowhere on disk
         table = model.model.embedding.weight  # type: ignore[attr-defined]
         mark = hashlib.sha256(table.detach().numpy().tobytes()).hexdigest()

@@ -20,9 +20,8 @@ from torch import Tensor
 from lunagpt.engines.context_window import fit_prompt
 from lunagpt.evaluation.language_models import LogLikelihood, PartialModel, cut_at
 from lunagpt.evaluation.scoring_plan import ScoringJob, ScoringPlan, Sums, common_length, split_pair, windows
-from lunagpt.files import sha256_file
 from lunagpt.generation import SamplingParams, generate_batch
-from lunagpt.models.checkpoint import MANIFEST
+from lunagpt.model_folders import fingerprint
 from lunagpt.models.decoding_state import DecodingState
 
 if TYPE_CHECKING:
@@ -59,10 +58,11 @@ class LunaLanguageModel(PartialModel):
         self._window = model.config.model.max_position_embeddings
 
     def describe(self) -> dict[str, Any]:
-        """Path, parameters, and the SHA-256 of the manifest, which holds those of all files."""
+        """Path, parameters, and the SHA-256 of what the model computes, which a new card does not change."""
         facts: dict[str, Any] = {"parameters": self.model.num_parameters()}
-        if self.path is not None and (self.path / MANIFEST).is_file():
-            facts |= {"path": self.path.name, "sha256": sha256_file(self.path / MANIFEST)}
+        mark = None if self.path is None else fingerprint(self.path)
+        if self.path is not None and mark is not None:
+            facts |= {"path": self.path.name, "sha256": mark}
         return facts
 
     @torch.inference_mode()
