@@ -1,7 +1,6 @@
 """Weights in 8 bits: how near they are, how little they take, with every part, and what is refused."""
 
 import copy
-import warnings
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,9 @@ from tests.unit.test_model import TOLERANCE, make_model, random_ids, relative_er
 from tests.unit.train_helpers import CountingData
 
 from lunagpt.conditions import Condition
-from lunagpt.config import LunaConfig
 from lunagpt.errors import ConfigError, GenerationError
 from lunagpt.generation import Decoding, SamplingParams, generate_batch
 from lunagpt.models import LunaModel
-from lunagpt.models.components import ComponentWarning
 from lunagpt.models.eight_bit import EightBit, num_bytes
 from lunagpt.models.falcon_h1 import falcon_h1_weights
 from lunagpt.models.growth import grow
@@ -161,32 +158,3 @@ def test_models_made_of_one_in_8_bits():
         assert relative_error(upcycle(model, num_experts=2)(ids).logits, before) < TOLERANCE
         grow(model, 1)
         assert relative_error(model(ids).logits, before) < TOLERANCE
-
-
-def test_the_settings_of_the_machine_act_on_a_model_that_answers(tmp_path: Path):
-    folder = make_model(use_moe=True, num_experts=2, moe_layers="all").save(
-        tmp_path / "modelo", dtype=torch.float16
-    )
-
-    def opened(**hardware) -> LunaModel:
-        return LunaModel.from_pretrained(folder, LunaConfig(hardware=hardware))
-
-    assert opened().embedding.weight.dtype == torch.float32
-    assert opened(low_memory=True).embedding.weight.dtype == torch.float16
-    assert isinstance(opened(quantization="int8").embedding.weight, EightBit)
-    with pytest.warns(ComponentWarning, match="não tem pesos de 4 bits"):
-        assert isinstance(opened(quantization="int4").embedding.weight, EightBit)
-    with pytest.warns(ComponentWarning, match="vão piorar"):
-        without = opened(skip_components=["moe", "hypernet", "growing", "rag"])
-    assert not any(block.enabled for block in without.moe_blocks)
-    config = LunaConfig(
-        model={"base_path": str(folder)}, hardware={"quantization": "int8", "low_memory": True}
-    )
-    model = LunaModel.from_config(config)
-    assert isinstance(model.embedding.weight, EightBit)
-    assert model.embedding.weight.dtype == torch.float16
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        trainable = LunaModel.from_base(folder, LunaConfig(hardware=config.hardware.to_dict()))
-    assert trainable.embedding.weight.dtype == torch.float32
-    trainable.train()
