@@ -55,6 +55,11 @@ def test_every_line_fits_the_screen(metric: str, levels: tuple[float | None, flo
     assert METRIC_TITLES[metric] in text
 
 
+def test_one_item_is_no_plural() -> None:
+    assert "mesm · 1 item\n" in table(evaluation(replace(RESULT, n=1)), None)
+    assert "mesm · 200 itens\n" in table(evaluation(RESULT), None)
+
+
 def test_a_value_inside_chance_is_printed_as_such() -> None:
     line = next(
         x for x in table(evaluation(replace(RESULT, chance=0.6)), None).splitlines() if "acertos" in x

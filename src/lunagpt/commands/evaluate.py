@@ -143,7 +143,9 @@ def _values(evaluation: Evaluation, report: ContaminationReport | None) -> list[
     lines = [f"{'':{_METRIC + 2}}{value:>8}  {interval:^15}{chance:>7}{constant:>7}"]
     for _, group in groupby(evaluation.results, key=lambda result: result.task):
         results = list(group)
-        lines.append(texts.EVALUATE_TASK_LINE.format(title=results[0].title, n=results[0].n))
+        n = results[0].n
+        items = texts.EVALUATE_ITEMS[n != 1]
+        lines.append(texts.EVALUATE_TASK_LINE.format(title=results[0].title, n=n, items=items))
         lines += [_line(result) for result in results]
         lines += [note for note in map(_contamination_note, results[:1]) if note]
     lines += ["", *textwrap.wrap(texts.EVALUATE_LEGEND, _WIDTH)]
