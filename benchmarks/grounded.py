@@ -34,6 +34,7 @@ from lunagpt.data.grounding_format import format_evidence
 from lunagpt.data.sentences import split_sentences
 from lunagpt.engines import Engine, LunaEngine
 from lunagpt.generation import SamplingParams
+from lunagpt.reading import SpanReader, load_reader
 from machine import describe_machine, write_table
 
 RESULTS = Path(__file__).parent / "results" / "grounded.md"
@@ -158,11 +159,12 @@ def best_bm25_sentence(item: Item) -> Reply:
     return Reply(text, text, (number,), False)
 
 
-def extractive(*, short: bool, always: bool = False) -> System:
+def extractive(*, short: bool, always: bool = False, reader: SpanReader | None = None) -> System:
     """The quotation, or the few words in it where some stand out (`short`)."""
+    threshold = 0.0 if always else None
 
     def answer(item: Item) -> Reply:
-        found = extractive_answer(item.question, item.passages, threshold=0.0 if always else None)
+        found = extractive_answer(item.question, item.passages, threshold=threshold, reader=reader)
         if found is None:
             return REFUSAL
         quote = found.citations[0].quote
@@ -294,13 +296,16 @@ def main() -> None:
         "pira_test": comprehension(data / "eval/pira_test.jsonl.gz"),
         "documentos (valid)": own_documents(data / "luna/documentos.jsonl"),
     }
+    reader = load_reader()
     systems: dict[str, System] = {
         "primeira frase": first_sentence,
         "melhor frase por BM25": best_bm25_sentence,
-        "Luna, frase citada": extractive(short=False),
-        "Luna, frase citada, sem recusar": extractive(short=False, always=True),
-        "Luna, palavras na frase": extractive(short=True),
-        "Luna, palavras na frase, sem recusar": extractive(short=True, always=True),
+        "Luna sem leitor, frase citada": extractive(short=False),
+        "Luna sem leitor, palavras na frase": extractive(short=True),
+        "Luna sem leitor, palavras, sem recusar": extractive(short=True, always=True),
+        "Luna, frase citada": extractive(short=False, reader=reader),
+        "Luna, palavras na frase": extractive(short=True, reader=reader),
+        "Luna, palavras, sem recusar": extractive(short=True, always=True, reader=reader),
     }
     params = SamplingParams(temperature=0.0, max_new_tokens=60)
     engines = {name: open_engine(name) for name in arguments.model}
@@ -323,7 +328,9 @@ def main() -> None:
         for model, engine in engines.items():
             lines.append(row(name, few, f"{model}, sozinha", model_alone(engine, params)))
             lines.append(row(name, few, f"{model}, com conferência", whole_chain(engine, params)))
-            lines.append(row(name, few, "Luna, frase citada (as mesmas)", extractive(short=False)))
+            lines.append(
+                row(name, few, "Luna, frase citada (as mesmas)", extractive(short=False, reader=reader))
+            )
     write_table(arguments.output, "Answers from passages", lines)
 
 

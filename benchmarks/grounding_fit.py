@@ -1,8 +1,9 @@
 """Fits the weights of the extractive answerer on training rows and writes them into the package.
 
-    python benchmarks/grounding_fit.py --data-root PASTA
+    python benchmarks/grounding_fit.py --data-root PASTA [--reader]
 
-Reads ``luna/documentos.jsonl`` (split train) and ``sft/train-grounded_qa.parquet``; no evaluation set. Two
+Reads ``luna/documentos.jsonl`` (split train) and ``sft/train-grounded_qa.parquet``; no evaluation set. With
+``--reader``, the weights for when the reader helps, on the rows of these that it was not trained on. Two
 models: a softmax over the sentences of a question (which one answers?) and a logistic regression on the best
 one (does it answer at all?). The threshold is the one that gets most training questions of our own documents
 right, a wrong answer counting as much as a needless refusal.
@@ -20,18 +21,22 @@ from typing import Any
 
 import numpy as np
 
+import reader_data
+from lunagpt.chat.grounding.extractive import rank_sentences
 from lunagpt.chat.grounding.facts import FactBase, find_facts
 from lunagpt.chat.grounding.follow_up import rewrite_follow_up
 from lunagpt.chat.grounding.questions import Asks, analyse_question
 from lunagpt.chat.grounding.ranking import answer_features, passage_facts, sentence_features
+from lunagpt.chat.grounding.readings import Readings, read_passages
 from lunagpt.chat.grounding.spans import candidate_spans, span_features
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.chat.grounding.words import content_stems, fold
 from lunagpt.data.sentences import split_sentences
 from lunagpt.files import atomic_write_text
 from lunagpt.rag.encyclopedia_build import is_held_out, read_rows
+from lunagpt.reading import SpanReader, load_reader
 
-ASSET = Path(__file__).parents[1] / "src/lunagpt/assets/grounding/weights.json"
+ASSETS = Path(__file__).parents[1] / "src/lunagpt/assets/grounding"
 _SQUAD_ROWS = 800
 
 
@@ -46,11 +51,11 @@ class Example:
     own: bool
 
 
-def own_documents(path: Path, split: str) -> Iterator[Example]:
-    """Questions of our own documents, follow-ups rewritten."""
+def own_documents(path: Path, split: str, reserved: bool = False) -> Iterator[Example]:
+    """Questions of our own documents, follow-ups rewritten; `reserved`: only those kept from the reader."""
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        if row["split"] != split:
+        if row["split"] != split or (reserved and not reader_data.is_reserved(row["group"])):
             continue
         passages = row["documents"]
         places = {document["id"]: number for number, document in enumerate(passages)}
@@ -134,6 +139,19 @@ def unseen_questions(folder: Path, count: int) -> Iterator[Example]:
         yield Example(asked["q"], [passage], spans, 0.5, False)
 
 
+def reserved_questions(root: Path) -> Iterator[Example]:
+    """Questions that no reader was trained on, over single passages, half of them without an answer."""
+    choose = random.Random(0)
+    rows, paragraphs = reader_data.comprehension(root / "sft/train-grounded_qa.parquet", reserved=True)
+    marked = [row for row in rows if row.exact]
+    articles = list(reader_data.encyclopedia(root / "enciclopedia", reserved=True))
+    cut = list(reader_data.without_answer([*marked, *articles]))
+    near = list(reader_data.asked_of_neighbours(rows, paragraphs, choose))
+    for row in [*rows, *articles, *choose.sample(cut, len(cut) // 2), *near]:
+        passage = {"content": row.passage} | ({"title": row.title} if row.title else {})
+        yield Example(row.question, [passage], [(0, *span) for span in row.spans], 0.5, False)
+
+
 def answers(sentence: str, reference: str) -> bool:
     """Whether a sentence has all figures, dates and names of a reference answer, and half of its words."""
     base = FactBase.of([sentence])
@@ -151,13 +169,30 @@ def supported(unit: Unit, spans: Sequence[tuple[int, int, int]]) -> bool:
     return False
 
 
-def listed(example: Example) -> tuple[list[Unit], list[dict[str, float]], list[dict[str, Any]]]:
-    """All sentences of an example with their features, and the facts of its passages."""
+@dataclass(slots=True)
+class Listed:
+    """All sentences of an example with their features, the facts of its passages, and their readings."""
+
+    example: Example
+    units: list[Unit]
+    features: list[dict[str, float]]
+    around: list[dict[str, Any]]
+    readings: Readings | None
+
+
+def listed(example: Example, reader: SpanReader | None) -> Listed:
     question = analyse_question(example.question)
     groups = cut_passages(example.passages)
     around = [passage_facts(question, units) for units in groups]
-    units = [unit for group in groups for unit in group]
-    return units, [sentence_features(question, unit, around[unit.passage]) for unit in units], around
+    units = [unit for group in groups for unit in group if not unit.is_heading]
+    features = [sentence_features(question, unit, around[unit.passage]) for unit in units]
+    readings = None
+    if reader is not None:
+        ranked = rank_sentences(question, groups, around, [0.0] * len(groups))
+        order = (entry.unit.passage for entry in ranked)
+        readings = read_passages(reader, example.question, example.passages, order)
+        features = [row | readings.sentence_features(unit) for row, unit in zip(features, units, strict=True)]
+    return Listed(example, units, features, around, readings)
 
 
 def matrix(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> np.ndarray:
@@ -244,43 +279,52 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--sample", type=float, default=1.0, help="parte das linhas (para experimentar)")
+    parser.add_argument("--reader", action="store_true", help="com o leitor de trechos")
     parser.add_argument("--dry-run", action="store_true", help="mostra os números e não grava")
     arguments = parser.parse_args()
     root = arguments.data_root
-    examples = [
-        *own_documents(root / "luna/documentos.jsonl", "train"),
-        *read_comprehension(root / "sft/train-grounded_qa.parquet"),
-        *encyclopedia_questions(root / "enciclopedia", 400),
-        *unseen_questions(root / "enciclopedia", 1500),
-    ]
+    reader = load_reader() if arguments.reader else None
+    examples = [*own_documents(root / "luna/documentos.jsonl", "train", reserved=arguments.reader)]
+    if arguments.reader:
+        examples += reserved_questions(root)
+    else:
+        examples += [
+            *read_comprehension(root / "sft/train-grounded_qa.parquet"),
+            *encyclopedia_questions(root / "enciclopedia", 400),
+            *unseen_questions(root / "enciclopedia", 1500),
+        ]
     random.Random(1).shuffle(examples)
     examples = examples[: round(arguments.sample * len(examples))]
-    prepared = [(example, *listed(example)) for example in examples]
-    names = sorted({name for _, _, rows, _ in prepared for row in rows for name in row})
+    prepared = [listed(example, reader) for example in examples]
+    names = sorted({name for row in prepared for features in row.features for name in features})
     groups = []
-    for example, units, rows, _ in prepared:
-        right = np.array([supported(unit, example.spans) for unit in units], dtype=np.float64)
-        if 0 < right.sum() < len(units):
-            groups.append((matrix(rows, names), right, example.weight))
+    for row in prepared:
+        right = np.array([supported(unit, row.example.spans) for unit in row.units], dtype=np.float64)
+        if 0 < right.sum() < len(row.units):
+            groups.append((matrix(row.features, names), right, row.example.weight))
     w = fit_ranking(groups)
     hit = [right[np.argmax(features @ w)] for features, right, _ in groups]
     print(f"frases: {len(groups)} perguntas, primeira frase certa em {np.mean(hit):.3f}")
     ranking = {name: round(float(value), 3) for name, value in zip(names, w, strict=True)}
 
     best_rows, labels, weights, own = [], [], [], []
-    for example, units, rows, around in prepared:
-        if not units:
+    for row in prepared:
+        if not row.units:
             continue
-        scores = matrix(rows, names) @ w
+        scores = matrix(row.features, names) @ w
         order = np.argsort(-scores, kind="stable")
-        best = units[order[0]]
-        question = analyse_question(example.question)
-        best_rows.append(
-            answer_features(question, best, rows[order[0]], [float(scores[i]) for i in order[:2]], around)
+        best = row.units[order[0]]
+        features = answer_features(
+            analyse_question(row.example.question),
+            best,
+            row.features[order[0]],
+            [float(scores[i]) for i in order[:2]],
+            row.around,
         )
-        labels.append(float(supported(best, example.spans)))
-        weights.append(example.weight * (1.0 if example.own else 0.5))
-        own.append(example.own)
+        best_rows.append(features | (row.readings.answer_features(best) if row.readings else {}))
+        labels.append(float(supported(best, row.example.spans)))
+        weights.append(row.example.weight * (1.0 if row.example.own else 0.5))
+        own.append(row.example.own)
     columns = sorted({name for row in best_rows for name in row})
     x = np.hstack([matrix(best_rows, columns), np.ones((len(best_rows), 1))])
     y, weight, mine = np.array(labels), np.array(weights), np.array(own)
@@ -296,7 +340,6 @@ def main() -> None:
             f"{y[chosen][asked].mean():.3f}"
         )
     print(f"limiar {threshold:.2f}")
-    span_weights, span_threshold = fit_spans(examples)
     fitted = {
         "ranking": ranking,
         "answering": {
@@ -304,12 +347,13 @@ def main() -> None:
             "constant": round(float(v[-1]), 3),
         },
         "threshold": round(threshold, 3),
-        "span": span_weights,
-        "span_threshold": span_threshold,
     }
+    if reader is None:
+        fitted["span"], fitted["span_threshold"] = fit_spans(examples)
     print(json.dumps(fitted, indent=1))
     if not arguments.dry_run:
-        atomic_write_text(ASSET, json.dumps(fitted, indent=1) + "\n")
+        name = "weights_reader.json" if arguments.reader else "weights.json"
+        atomic_write_text(ASSETS / name, json.dumps(fitted, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ class LunaChat:
             `params.thinking` says whether the model thinks.
         model_reads_passages: whether the model writes the answers that lean on documents (each sentence is
             checked before it is shown); if not, they are quotations.
+        use_reader: whether passages of the user's are read (`lunagpt.reading`) before one is quoted, or only
+            their words compared.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class LunaChat:
         self.show_thinking = show_thinking
         self.report = ChatReport()
         self.model_reads_passages = reads_passages(self.engine)
+        self.use_reader = config is None or config.rag.use_reader
         self._config = config
         self._rag = rag_system
         wanted = config is None or (config.rag.enabled and "rag" not in config.hardware.skip_components)
@@ -342,6 +345,7 @@ class LunaChat:
             tuple(sources),
             self.model_reads_passages,
             self._condition,
+            use_reader=self.use_reader,
         )
 
     def _turn_params(self) -> SamplingParams:

@@ -83,6 +83,10 @@ class RagConfig(Section):
         "auto", description="Modelo de vetores: auto, e5, e5-enpt, uma pasta, ou nenhum (só palavras)."
     )
     enable_fallback: bool = Field(True, description="Usa a busca por palavras se os vetores faltarem.")
+    use_reader: bool = Field(
+        True,
+        description="Lê os trechos com o leitor antes de citar: mais certo, décimos de segundo a mais.",
+    )
     stop_words: str | list[str] = Field("portuguese", description="Palavras ignoradas na busca por palavras.")
 
 

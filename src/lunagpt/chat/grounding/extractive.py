@@ -11,7 +11,7 @@ from typing import Any
 from lunagpt.chat.grounding.answers import Citation, GroundedAnswer
 from lunagpt.chat.grounding.hostile import clean_text
 from lunagpt.chat.grounding.life_spans import tells_date_of
-from lunagpt.chat.grounding.questions import Question, analyse_question
+from lunagpt.chat.grounding.questions import Asks, Question, analyse_question
 from lunagpt.chat.grounding.ranking import (
     answer_features,
     dot,
@@ -23,11 +23,13 @@ from lunagpt.chat.grounding.ranking import (
     sentence_features,
     sigmoid,
 )
+from lunagpt.chat.grounding.readings import Readings, read_passages
 from lunagpt.chat.grounding.relations import Relation, relation_asked, states, tells
-from lunagpt.chat.grounding.spans import short_span
+from lunagpt.chat.grounding.spans import short_span, with_marks
 from lunagpt.chat.grounding.superlatives import only_compares
 from lunagpt.chat.grounding.units import Unit, cut_passages
 from lunagpt.data.grounding_format import cite
+from lunagpt.reading import SpanReader
 
 _LEAST_RELEVANCE = 0.02  # what a search calls less is not told apart
 # Of a sentence that states the very fact asked for: dates in brackets behind the name (see `life_spans`), or
@@ -47,7 +49,11 @@ class Ranked:
 
 
 def extractive_answer(
-    question: str, passages: Sequence[Mapping[str, Any]], *, threshold: float | None = None
+    question: str,
+    passages: Sequence[Mapping[str, Any]],
+    *,
+    threshold: float | None = None,
+    reader: SpanReader | None = None,
 ) -> GroundedAnswer | None:
     """The sentence of the passages that answers a question, or None if none does.
 
@@ -58,20 +64,29 @@ def extractive_answer(
         passages: mappings with ``content`` and, if known, ``title`` and ``heading_path``; the first is [1].
         threshold: least probability of being right; None takes the fitted one, 0 answers whenever there is a
             sentence.
+        reader: reads the passages that look best; None goes by the words in common alone.
     """
     asked = analyse_question(question)
     relation = relation_asked(asked, passages)
     groups = cut_passages(passages)
     around = [passage_facts(asked, units) for units in groups]
-    ranked = rank_sentences(asked, groups, around, _priors(passages), relation)
+    priors = _priors(passages)
+    ranked = rank_sentences(asked, groups, around, priors, relation)
     if not ranked:
         return None
+    readings = None
+    if reader is not None:
+        readings = read_passages(reader, question, passages, (entry.unit.passage for entry in ranked))
+        ranked = rank_sentences(asked, groups, around, priors, relation, readings)
     best = ranked[0]
     scores = [entry.score for entry in ranked[:2]]
     features = answer_features(asked, best.unit, best.features, scores, around)
-    weights = model()["answering"]
+    if readings is not None:
+        features |= readings.answer_features(best.unit)
+    fitted = model(with_reader=readings is not None)
+    weights = fitted["answering"]
     confidence = sigmoid(dot(weights, features) + weights["constant"])
-    least = model()["threshold"] if threshold is None else threshold
+    least = fitted["threshold"] if threshold is None else threshold
     if (dated := next((entry for entry in ranked if life_date(asked, entry.unit)), None)) is not None:
         best = best if _agree(asked, best.unit, dated.unit) else dated
         confidence = max(confidence, _STATED_CERTAINTY)
@@ -87,7 +102,7 @@ def extractive_answer(
     return GroundedAnswer(
         text=_shown(quote, number, passage, lead),
         citations=(Citation(number, passage, quote, start, end),),
-        span=short_span(asked, best.unit),
+        span=_span(asked, best.unit, passage, readings),
         confidence=confidence,
         lead=lead,
     )
@@ -106,6 +121,7 @@ def rank_sentences(
     around: Sequence[Mapping[str, Any]],
     priors: Sequence[float],
     relation: Relation | None = None,
+    readings: Readings | None = None,
 ) -> list[Ranked]:
     """The sentences that may be quoted, the best first.
 
@@ -114,8 +130,9 @@ def rank_sentences(
         groups: the sentences of each passage. around: `passage_facts` of each passage.
         priors: logarithm of each passage's relevance against the best one's.
         relation: what is asked about the title of a passage; sentences that do not tell of it are left out.
+        readings: what the reader found in them, if it was asked.
     """
-    weights = model()["ranking"]
+    weights = model(with_reader=readings is not None)["ranking"]
     ranked: list[Ranked] = []
     for units, facts, prior in zip(groups, around, priors, strict=True):
         for unit in units:
@@ -128,6 +145,8 @@ def rank_sentences(
                 and (relation is None or not relation.is_decisive or tells(relation, unit))
             ):
                 features = sentence_features(question, unit, facts)
+                if readings is not None:
+                    features |= readings.sentence_features(unit)
                 ranked.append(Ranked(unit, dot(weights, features) + prior, features))
     ranked.sort(key=lambda entry: (lacks_date(question, entry.unit), -entry.score))
     # Passages overlap: a sentence that stands in two of them is no rival of itself.
@@ -139,6 +158,19 @@ def rank_sentences(
 
 def _best_stated(ranked: Sequence[Ranked], relation: Relation | None) -> Ranked | None:
     return next((entry for entry in ranked if relation is not None and states(relation, entry.unit)), None)
+
+
+def _span(
+    question: Question, unit: Unit, passage: Mapping[str, Any], readings: Readings | None
+) -> str | None:
+    """The words inside a sentence that answer: the reader's, if it read the passage."""
+    if readings is None or question.asks is Asks.YES_NO or life_date(question, unit) is not None:
+        return short_span(question, unit)
+    span = readings.best_in(unit)
+    if span is None:
+        return short_span(question, unit)
+    content = str(passage["content"])
+    return content[slice(*with_marks(content, span.start, span.end))]
 
 
 def _priors(passages: Sequence[Mapping[str, Any]]) -> list[float]:

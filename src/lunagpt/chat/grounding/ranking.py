@@ -1,7 +1,7 @@
 """How well a sentence answers a question: features, and the weights learned for them.
 
 The weights are fitted on training rows by `benchmarks/grounding_fit.py` and stored in
-``assets/grounding/weights.json``.
+``assets/grounding/weights.json``; those for when the reader helps, in ``weights_reader.json``.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ _OTHER_KIND = (
 _NEAR = 0.6  # credit for a related word, against 1 for the word itself
 
 
-@lru_cache(maxsize=1)
-def model() -> Mapping[str, Any]:
+@lru_cache(maxsize=2)
+def model(with_reader: bool = False) -> Mapping[str, Any]:
     """The fitted weights and thresholds."""
-    text = (resources.files("lunagpt") / "assets" / "grounding" / "weights.json").read_text("utf-8")
+    name = "weights_reader.json" if with_reader else "weights.json"
+    text = (resources.files("lunagpt") / "assets" / "grounding" / name).read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

@@ -76,7 +76,7 @@ def _nearest_fact(question: Question, unit: Unit) -> str | None:
         return sum(min(abs(p - fact.start), abs(p - fact.end)) for p in places) if places else fact.start
 
     fact = min(facts, key=distance)
-    start, end = _with_marks(unit.text, fact.start, fact.end)
+    start, end = with_marks(unit.text, fact.start, fact.end)
     if question.asks is Asks.QUANTITY and end == fact.end:
         unit_word = unit.text[end:].removeprefix(" ").split(" ", 1)[0].rstrip('.,;:!?)"”')
         if unit.text[end : end + 1] == " " and unit_word.isalpha() and fold(unit_word) not in STOP_WORDS:
@@ -98,7 +98,7 @@ def candidate_spans(unit: Unit) -> list[Span]:
                 continue
             if not clause and (_is_grammar(word) or _is_grammar(found[last])):
                 continue
-            start, end = _with_marks(text, word.start, found[last].end)
+            start, end = with_marks(text, word.start, found[last].end)
             spans.append(Span(start, end, first, last))
     return spans
 
@@ -192,7 +192,7 @@ def _cuts_name(text: str, found: list[Word], span: Span) -> bool:
     return left or right
 
 
-def _with_marks(text: str, start: int, end: int) -> tuple[int, int]:
+def with_marks(text: str, start: int, end: int) -> tuple[int, int]:
     """The offsets with the currency before and the per cent sign behind."""
     before = text[:start].rstrip()
     for mark in _MONEY_MARKS:
