@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,13 +35,15 @@ from lunagpt.engines import LunaEngine
 from lunagpt.evaluation.behaviours import run_behaviours
 from lunagpt.evaluation.evaluation_data import DataFile
 from lunagpt.evaluation.evaluator import Planned, measure
-from lunagpt.evaluation.language_models import LanguageModel
+from lunagpt.evaluation.language_models import LanguageModel, PartialModel
 from lunagpt.evaluation.results import Result, interval_of, recompute
 from lunagpt.evaluation.task import Task, select_tasks, shipped_tasks
 from lunagpt.files import atomic_write_text, sha256_file
 from lunagpt.generation import SamplingParams
+from lunagpt.reading import load_reader
 
 TASKS = ("pares_minimos_pt", "cloze_reap", "proverbios", "winograd_pt", "show_do_milhao")
+MODELS = frozenset({"luna", "gguf", "transformers"})
 ALONE, CHECKED = "só o modelo", "com conferência"
 BEHAVIOURS = "comportamentos"
 CHARACTERS = 2_000  # of a piece of held-out text: else a single book would be all of the literature
@@ -55,15 +58,15 @@ class Measurement:
     Attributes:
         name: under which its results are stored.
         prompt_hash, data_sha256: of what a model is shown, and of the data.
-        kinds: of the models that can be measured so; see `LanguageModel.kind`. Empty: all.
         run: the model and the number of items (None: all) -> results.
+        kinds: of the models that can be measured so; see `LanguageModel.kind`.
     """
 
     name: str
     prompt_hash: str
     data_sha256: str
     run: Callable[[LanguageModel, int | None], list[Result]]
-    kinds: frozenset[str] = frozenset()
+    kinds: frozenset[str]
 
     def serves(self, result: Result, limit: int | None) -> bool:
         """Whether a stored result is of this measurement, on at least so many items."""
@@ -81,13 +84,14 @@ def measurements(data: Path, scratch: Path) -> list[Measurement]:
     return [*_tasks(data), *_texts(data, scratch), *_answers(data), _behaviours()]
 
 
-def baselines(data: Path, limit: int | None) -> list[Result]:
-    """The quotation alone, without any model."""
-    found = []
-    for name, (path, items) in _question_sets(data).items():
-        system = extractive(short=name != "documentos")
-        found += _scored(f"{name}, {CHECKED}", system, _chosen(items, limit), "", sha256_file(path), limit)
-    return found
+class Quotation(PartialModel):
+    """The answer that needs no language model: the sentence found, quoted, or the refusal."""
+
+    name = "só a citação"
+    kind = "quotation"
+
+    def describe(self) -> dict[str, Any]:
+        return {"sha256": _chain_hash()}
 
 
 def _tasks(data: Path) -> list[Measurement]:
@@ -120,7 +124,7 @@ def _of_task(task: Task, file: DataFile) -> Measurement:
     def run(model: LanguageModel, limit: int | None) -> list[Result]:
         return measure(model, Planned(task, file, limit), _SEED, lambda done, total: None)
 
-    return Measurement(task.name, task.prompt_hash, file.sha256, run)
+    return Measurement(task.name, task.prompt_hash, file.sha256, run, MODELS)
 
 
 def _question_sets(data: Path) -> dict[str, tuple[Path, list[Item]]]:
@@ -144,11 +148,14 @@ def _answers(data: Path) -> list[Measurement]:
 
 
 def _of_questions(title: str, way: str, items: list[Item], sha: str) -> Measurement:
-    prompt_hash = hashlib.sha256(f"{title} {_ANSWER} {_instruction()}".encode()).hexdigest()[:12]
+    told = f"{title} {_ANSWER} {_instruction()}" + (_chain_hash() if way == CHECKED else "")
+    prompt_hash = hashlib.sha256(told.encode()).hexdigest()[:12]
 
     def run(model: LanguageModel, limit: int | None) -> list[Result]:
         chosen = _chosen(items, limit)
-        if model.kind == "luna":
+        if model.kind == Quotation.kind:
+            system = extractive(short=not title.startswith("documentos"), reader=load_reader())
+        elif model.kind == "luna":
             engine = LunaEngine(model.model)  # type: ignore[attr-defined]
             system = (model_alone if way == ALONE else whole_chain)(engine, _ANSWER)
         else:
@@ -157,7 +164,8 @@ def _of_questions(title: str, way: str, items: list[Item], sha: str) -> Measurem
             system = one_shot(model, (rest or items)[0])
         return _scored(title, system, chosen, prompt_hash, sha, limit)
 
-    return Measurement(title, prompt_hash, sha, run, frozenset({"luna"}) if way == CHECKED else frozenset())
+    kinds = MODELS if way == ALONE else frozenset({"luna", Quotation.kind})
+    return Measurement(title, prompt_hash, sha, run, kinds)
 
 
 def one_shot(model: LanguageModel, example: Item) -> System:
@@ -169,6 +177,18 @@ def one_shot(model: LanguageModel, example: Item) -> System:
         return Reply(text, text, (), not text or is_refusal(text))
 
     return answer
+
+
+def _chain_hash() -> str:
+    """Of the code and the weights that check, quote and refuse: the answers are theirs too."""
+    package = Path(str(resources.files("lunagpt")))
+    files = [
+        path
+        for folder in ("chat", "reading", "assets/grounding", "assets/reader")
+        for path in sorted((package / folder).rglob("*"))
+        if path.is_file() and path.suffix in (".py", ".json", ".safetensors")
+    ]
+    return hashlib.sha256("".join(map(sha256_file, files)).encode()).hexdigest()
 
 
 def _instruction() -> str:

@@ -33,7 +33,7 @@ from lunagpt.evaluation.results import Evaluation, Result, load_evaluation, save
 from lunagpt.files import atomic_write_text
 from lunagpt.reporting.markdown import escaped, table
 from machine import describe_machine
-from target_measures import ALONE, BEHAVIOURS, CHECKED, Measurement, baselines, measurements
+from target_measures import ALONE, BEHAVIOURS, CHECKED, Measurement, Quotation, measurements
 
 RESULTS = Path(__file__).parent / "results"
 OTHER_STORES = (RESULTS / "avaliacao",)
@@ -96,7 +96,7 @@ class Column:
     """A model with what is known of it.
 
     Args:
-        given: what the command line says.
+        given: what the command line says, or a model.
         name: for the table.
         store: the folder for its results.
 
@@ -104,13 +104,13 @@ class Column:
         found: its results.
     """
 
-    def __init__(self, given: str, name: str, store: Path) -> None:
+    def __init__(self, given: str | LanguageModel, name: str, store: Path) -> None:
         self.name = name
         self.model: LanguageModel | None = None
-        if is_stored(given):
+        if isinstance(given, str) and is_stored(given):
             self.found = load_evaluation(given).results
             return
-        self.model = open_language_model(meant(given), name)
+        self.model = open_language_model(meant(given) if isinstance(given, str) else given, name)
         mark = _mark(self.model)
         self._path = store / f"{file_stem(name)}.json"
         self._record = Evaluation({}, created=datetime.now(UTC).isoformat(timespec="seconds"))
@@ -127,10 +127,10 @@ class Column:
         model = self.model
         if model is None:
             return
-        at_most = limit if model.kind == "luna" else peer_limit
+        at_most = limit if model.kind in ("luna", Quotation.kind) else peer_limit
         for measurement in wanted:
             known = any(measurement.serves(result, at_most) for result in self.found)
-            if known or (measurement.kinds and model.kind not in measurement.kinds):
+            if known or model.kind not in measurement.kinds:
                 continue
             started = time.process_time()
             results = measurement.run(model, at_most)
@@ -259,16 +259,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     set_threads(args.threads)
     with tempfile.TemporaryDirectory() as scratch:
         wanted = measurements(args.data_root, Path(scratch))
+        store = args.output.with_suffix("")
         columns = []
         for given, name in zip(args.models, distinct_names(args.models), strict=True):
-            column = Column(given, name, args.output.with_suffix(""))
+            column = Column(given, name, store)
             column.complete(wanted, args.limit, args.peer_limit or args.limit)
             columns.append(column)
-        quotation = baselines(args.data_root, args.limit)
+        quotation = Column(Quotation(), Quotation.name, store)
+        quotation.complete(wanted, args.limit, None)
     limits = "" if args.limit is None else f" --limit {args.limit}"
     limits += "" if args.peer_limit is None else f" --peer-limit {args.peer_limit}"
     names = " ".join(Path(model).name for model in args.models)
-    text = page(columns, quotation, f"python benchmarks/targets.py {names} --data-root PASTA{limits}")
+    text = page(columns, quotation.found, f"python benchmarks/targets.py {names} --data-root PASTA{limits}")
     atomic_write_text(args.output, text)
     print(text)
 

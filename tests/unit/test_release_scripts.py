@@ -83,7 +83,7 @@ def test_what_is_stored_is_not_measured_again(store: Path, column: Callable[[str
         calls.append(limit)
         return [result(PAIRS.name, PAIRS.metric, 0.5, limit=limit)]
 
-    wanted = [target_measures.Measurement(PAIRS.name, "hash", "sha", run)]
+    wanted = [target_measures.Measurement(PAIRS.name, "hash", "sha", run, target_measures.MODELS)]
     first = column("a")
     first.complete(wanted, 4, None)
     column("a").complete(wanted, 4, None)
