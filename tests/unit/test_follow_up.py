@@ -73,6 +73,17 @@ def after(question: str, answer: str, follow_up: str) -> str:
         ),
         ("Onde fica o Pantanal?", "No Centro-Oeste [1].", "Que animais vivem lá?", "Que animais vivem no "
                                                                                    "Pantanal?"),
+        ("O que é lítio?", "Um metal [1].", "e o símbolo dele?", "Qual é o símbolo de lítio?"),
+        ("Qual é a moeda da Suíça?", "O franco [1].", "e os idiomas?", "Quais são os idiomas da Suíça?"),
+        ("Quem escreveu O cortiço?", "Aluísio Azevedo [1].", "Quando foi publicado?", "Quando foi publicado "
+                                                                                      "o cortiço?"),
+        ("O que é O cortiço?", "Um romance [1].", "sobre o que é?", "Sobre o que é o cortiço?"),
+        (
+            "Qual é o maior rio do Brasil?",
+            "Não encontrei isso na Enciclopédia Luna, e sem uma fonte eu poderia inventar a resposta.",
+            "Quantos km ele tem?",
+            "Quantos km o maior rio do Brasil tem?",
+        ),
         ("Me fale de Blumenau", "Uma cidade [1].", "E a população?", "Qual é a população de Blumenau?"),
         ("Me fale do rio Congo", "Um rio [1].", "Onde ele nasce?", "Onde o rio Congo nasce?"),
         ("O que é zircônio?", "Um metal [1].", "E o número atômico?", "Qual é o número atômico de zircônio?"),

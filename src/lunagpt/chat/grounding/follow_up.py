@@ -11,6 +11,7 @@ from lunagpt.chat.grounding.ellipsis import ASKING, PREPOSITIONS, replace_part
 from lunagpt.chat.grounding.facts import find_names
 from lunagpt.chat.grounding.pronouns import ARTICLES, append_topic, capitalised, has_pronoun, with_names
 from lunagpt.chat.grounding.questions import Asks, analyse_question, asks_who_or_what
+from lunagpt.chat.grounding.refusal import finds_nothing
 from lunagpt.chat.grounding.topic import CITATION, about_what, counted, latest_person, topic_of
 from lunagpt.chat.grounding.words import fold, words
 
@@ -35,6 +36,7 @@ _BARE_WHY = re.compile(
 _SEVERAL = re.compile(r"\bd?el[ea]s\b", re.IGNORECASE)
 # "E a população?", "e o número atômico?"
 _NOUN_ALONE = re.compile(r"^(?P<article>[oa]s?) (?P<noun>[^\W\d_A-Z]+)(?: [^\W\d_A-Z]+)?$")
+_OF_IT = re.compile(r" del[ea]s?$", re.IGNORECASE)
 _ATTRIBUTE_ASKED = re.compile(
     r"^\W*(?:qual|quais)(?: (?:é|e|era|foi|são|eram))? [oa]s? [^\W\d_]+(?: [^\W\d_]+)? d[eoa]s? ",
     re.IGNORECASE,
@@ -52,6 +54,11 @@ _BY_ITS_KIND = re.compile(
     r"metal)(?=\W*$)",
     re.IGNORECASE,
 )
+_ABOUT_WHAT = re.compile(
+    r"^\W*(?:sobre|de) o? ?qu[eê] (?:é|trata|fala)\W*$|^\W*do que (?:trata|fala)\W*$", re.IGNORECASE
+)
+_SINGULAR_ASKED = re.compile(r"^(Qual|qual)( é| foi| era)?(?= [oa]s )")
+_PLURAL_VERBS = {" é": " são", " foi": " foram", " era": " eram"}
 _LINKING_VERBS = frozenset(["fica", "ficou", "ficava", "virou", "tornou", "chama", "chamava"])
 
 
@@ -91,8 +98,9 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     if opening is not None:
         fragment = question[opening.end() :].strip(" ?!.")
         if fragment and not _says_enough(fragment) and not _begins_asking(fragment):
-            if topic and _asks_attribute(fragment, previous):
-                return _InFull(_attribute_question(fragment, topic), topic)
+            attribute = _OF_IT.sub("", fragment)
+            if topic and _asks_attribute(attribute, previous, own=attribute != fragment):
+                return _InFull(_attribute_question(attribute, topic), topic)
             other = latest_person(before, previous)
             return _InFull(_finish(replace_part(previous, with_names(fragment, other or topic))))
     body = question[opening.end() :] if opening is not None else question
@@ -101,6 +109,8 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     if has_pronoun(body):
         several = counted(previous) if _SEVERAL.search(body) else ""
         return _InFull(with_names(body, " de ".join(filter(None, [several, topic]))), topic)
+    if _ABOUT_WHAT.match(body) and topic:
+        return _InFull(append_topic(body, topic), topic)
     if _begins_asking(body) and _is_bare(body):
         return _InFull(f"{capitalised(body.rstrip(' ?!.'))} {_statement(previous)}?")
     if _begins_asking(body) and _lacks_subject(body) and topic:
@@ -110,10 +120,12 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
     return _InFull(question)
 
 
-def _asks_attribute(fragment: str, previous: str) -> bool:
+def _asks_attribute(fragment: str, previous: str, *, own: bool) -> bool:
     """Whether a noun after "E" is something that the topic has, and takes nothing's place in the question
-    before."""
+    before; `own`: "dele" was said behind it."""
     match = _NOUN_ALONE.match(fragment)
+    if match is not None and own:
+        return True
     if match is None or _ATTRIBUTE_ASKED.match(previous):
         return False
     told_about = about_what(previous) or (asks_who_or_what(previous) and find_names(previous))
@@ -133,7 +145,8 @@ def _previous_turn(
     for place in range(len(history) - 1, -1, -1):
         message = history[place]
         if message.get("role") == "assistant" and not answer:
-            answer = CITATION.sub("", _PREFACE.sub("", str(message.get("content", ""))))
+            said = str(message.get("content", ""))
+            answer = "" if finds_nothing(said) else CITATION.sub("", _PREFACE.sub("", said))
         elif message.get("role") == "user":
             return str(message.get("content", "")), answer, history[:place]
     return None
@@ -157,7 +170,8 @@ def _begins_asking(text: str) -> bool:
         return False
     first = found[0].folded
     second = found[1].folded if len(found) > 1 else ""
-    if first in ("o", "a", "em", "de", "por", "para", "desde", "ate", "com") and second in (
+    if first in ("o", "a", "em", "de", "por", "para", "desde", "ate", "com", "sobre") and second in (
+        "o",
         "que",
         "qual",
         "quem",
@@ -222,6 +236,8 @@ def _is_fragment(question: str) -> bool:
 
 
 def _finish(question: str) -> str:
+    """The question with its mark, and with "quais" before what is several ("qual os idiomas")."""
+    question = _SINGULAR_ASKED.sub(lambda m: f"{m[1][0]}uais{_PLURAL_VERBS.get(m[2] or '', '')}", question)
     return question if question.endswith("?") else question + "?"
 
 

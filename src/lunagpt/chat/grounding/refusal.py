@@ -65,6 +65,11 @@ def stands_on_passages(answer: str) -> bool:
     return _CITES.search(answer) is not None or answer.startswith((NO_ANSWER, _NOT_FOUND))
 
 
+def finds_nothing(answer: str) -> bool:
+    """Whether an answer of the conversation only says that nothing was found."""
+    return answer.startswith(NO_ANSWER) or (answer.startswith(_NOT_FOUND) and not _CITES.search(answer))
+
+
 def _place(place: Searched) -> str:
     if place.documents is None:
         return place.name

@@ -20,6 +20,14 @@ _ABOUT = re.compile(
     r"quero saber|descreva|apresente)(?: mais| um pouco| algo)* (?=d[eoa]s? |sobre )"
 )
 _LEAD = re.compile(r"(?:d[eoa]s?|sobre)\s+", re.IGNORECASE)
+_SUPERLATIVE = re.compile(
+    r"^\W*qual (?:e |foi |era )?[oa] (?:maior|menor|melhor|pior|primeir[oa]|ultim[oa])\b"
+)
+_MADE = re.compile(
+    r"^\W*(?:e )?quem (?:escreveu|pintou|comp[ôo]s|dirigiu|criou|fez|publicou|gravou|esculpiu|filmou) "
+    r"(?P<work>.+?)[\s?!.]*$",
+    re.IGNORECASE,
+)
 # What is said of a work, not of who made it.
 _OF_A_WORK = re.compile(
     r"\b(?:publicad|lancad|escrit|pintad|compost|gravad|encenad|filmad|exibid|traduzid)[oa]s?\b|"
@@ -43,8 +51,9 @@ def topic_of(previous: str, answer: str, taken_over: str, question: str) -> str:
     plain = {fact.text for fact in find_names(previous)}
     told = [fact.text for fact in find_names(answer[:300]) if fact.text not in plain]
     folded = fold(previous)
-    if asked.asks is Asks.PERSON and names and _OF_A_WORK.search(fold(question)):
-        return _named_work(previous)
+    made = _MADE.match(previous)
+    if made is not None and _OF_A_WORK.search(fold(question)):
+        return made["work"]
     if told and (
         (asked.asks is Asks.PERSON and not re.search(r"\bquem (e|foi|era|sao|foram)\b", folded))
         or (asked.asks in (Asks.PLACE, Asks.THING) and re.search(r"\bqual\b", folded))
@@ -52,17 +61,12 @@ def topic_of(previous: str, answer: str, taken_over: str, question: str) -> str:
         return told[0]
     if taken_over:
         return taken_over
+    if _SUPERLATIVE.match(folded):
+        return _noun_phrase(previous)
     if names:
         return max(names, key=len)
     phrase = _noun_phrase(previous)
     return phrase or (told[0] if told else "")
-
-
-def _named_work(previous: str) -> str:
-    """The title in a question for who made it: "quem escreveu Grande sertão: veredas?"."""
-    first = find_names(previous)[0]
-    named = _named_in_full(previous, first)
-    return named.removesuffix(first.text) + previous[first.start :].rstrip(" ?!.")
 
 
 def about_what(request: str) -> str:
