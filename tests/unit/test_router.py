@@ -11,6 +11,7 @@ from tests.scripted_engine import ScriptedEngine
 
 from lunagpt.chat import LunaChat
 from lunagpt.chat.grounding import Intent, intent_of
+from lunagpt.chat.grounding.router import asks_for_a_fact
 
 ROWS = [
     json.loads(line)
@@ -88,3 +89,15 @@ def test_loose_words_are_a_search_only_at_the_start_or_after_an_answer_with_cita
     assert intent_of("lentilha") is Intent.QUESTION
     assert intent_of("lentilha", asked) is Intent.TALK
     assert intent_of("capital da itália", cited) is Intent.QUESTION
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Chiquinha Gonzaga era casada com quem?", "Quanto a onça-pintada pesa?", "Quais os idiomas da Suíça?"],
+)
+def test_a_fact_of_the_world_is_asked_for_however_the_question_is_turned(message: str) -> None:
+    history = [
+        {"role": "user", "content": "Me fale da onça-pintada"},
+        {"role": "assistant", "content": "É [1]."},
+    ]
+    assert asks_for_a_fact(message, history)

@@ -50,8 +50,9 @@ _PATTERNS: tuple[tuple[Asks, str], ...] = (
     (Asks.PERSON, r"\bquem\b|\bqual (e |foi |era )?(o|a) (autor|autora|nome d[oa]|presidente|diretor|"
                   r"diretora|responsavel|criador|inventor|fundador)\b|\bde quem\b"),
     (Asks.DEFINITION, r"^\W*(e )?(o )?(que|q) (e|eh|sao|foi|era|foram|seria|seriam|significa|quer dizer)\b|"
-                      r"\bo (que|q) (e|eh|significa|quer dizer)\b|\b(defina|define|definicao|significado|"
-                      r"conceito)\b"),
+                      r"^\W*(me |nos )?(fal[ae]|cont[ae]|explique|explica)(-me)? (mais |um pouco )*(d[eoa]s?|"
+                      r"sobre)\b|\bo (que|q) (e|eh|significa|quer dizer)\b|\b(defina|define|definicao|"
+                      r"significado|conceito)\b"),
     (Asks.MANNER, r"\bcomo\b|\bde que (modo|forma|maneira)\b|\bqual (e )?a (maneira|forma)\b"),
     (Asks.THING, r"\b(qual|quais|que|q)\b"),
 )  # fmt: skip
@@ -119,7 +120,7 @@ def analyse_question(text: str) -> Question:
 
 
 def asks_who_or_what(text: str) -> bool:
-    """Whether a question asks who somebody or what something is ("quem foi Zumbi?", "o que é o Pix?")."""
+    """Whether a question asks who somebody or what something is ("quem foi Zumbi?", "me fale do Pix")."""
     return (
         _kind(text) is Asks.DEFINITION or re.search(r"\bquem (?:e|foi|sao|foram)\b", fold(text)) is not None
     )

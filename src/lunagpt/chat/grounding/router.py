@@ -103,8 +103,10 @@ _HERE_AND_NOW = re.compile(
 _FACT = re.compile(
     r"^\W*(?:e )?(?:(?:em|de|ate|desde|para|com|a|por) )?(?:quem|quando|onde|quant[oa]s?|qual (?:e|foi|era|"
     r"o|a)\b|"
-    r"quais (?:sao|foram)|que (?:ano|dia|pais|cidade|estado|seculo))\b(?! (?:ficou|voce|a gente))"
+    r"quais\b|que (?:ano|dia|pais|cidade|estado|seculo))\b(?! (?:ficou|voce|a gente))"
 )
+# "Ela era casada com quem?", "o rio nasce onde?"
+_FACT_LAST = re.compile(r"\b(?:(?:com|de|por|para) quem|onde|quando|em que ano|quant[oa]s?(?: \w+)?)\W*$")
 _SUM = re.compile(
     r"\d\s*(?:x|\*|\+|-|/|vezes|mais|menos|dividido|por cento)\s*(?:por |de )?\d|\bminutos tem\b|^quanto e \d"
 )
@@ -194,12 +196,16 @@ def asks_for_a_fact(message: str, history: Sequence[Mapping[str, str]] = ()) -> 
     """
     folded = " ".join(fold(message).split())
     body = _SOCIAL_OPENERS.sub("", folded)
-    if _FACT.match(body) is None or _SUM.search(body) or intent_of(message) is not Intent.QUESTION:
+    if (
+        (_FACT.match(body) is None and _FACT_LAST.search(body) is None)
+        or _SUM.search(body)
+        or intent_of(message) is not Intent.QUESTION
+    ):
         return False
     if find_names(message):
         return True
     content = [word for word in words(message) if not word.is_stop]
-    return len(content) >= 2 and not _was_told(message, history)
+    return bool(content) and (len(content) >= 2 or _cites(history)) and not _was_told(message, history)
 
 
 def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
@@ -209,10 +215,14 @@ def _was_told(message: str, history: Sequence[Mapping[str, str]]) -> bool:
     told = {
         stem
         for entry in history
-        if entry.get("role") == "user" and not _ASKS.search(fold(entry["content"]).strip())
+        if entry.get("role") == "user" and not _asks_or_requests(fold(entry["content"]).strip())
         for stem in content_stems(entry["content"])
     }
     return bool(asked) and sum(stem in told for stem in asked) >= _TOLD_SHARE * len(asked)
+
+
+def _asks_or_requests(folded: str) -> bool:
+    return _ASKS.search(folded) is not None or _ASKS_ABOUT.match(folded) is not None
 
 
 def _cites(history: Sequence[Mapping[str, str]]) -> bool:
