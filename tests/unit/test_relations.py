@@ -98,6 +98,11 @@ def test_the_death_of_a_relative_is_not_the_persons_own() -> None:
     assert answer("Quando Ana Duarte morreu?", article("Ana Duarte", text)) is None
 
 
+def test_the_birth_of_somebody_named_in_the_sentence_is_not_that_of_the_title() -> None:
+    text = "Em 1709, o padre Bartolomeu de Gusmão, nascido em Santos, mostrou um balão de ar quente ao rei."
+    assert answer("Onde o balão nasceu?", article("Balão", text)) is None
+
+
 def test_what_another_article_says_of_something_else_is_no_answer() -> None:
     port = article(
         "Porto Azul", "A maior cidade perto de Serra Azul, Porto Azul, tem 3 milhões de habitantes."

@@ -115,7 +115,7 @@ def event_places(event: LifeEvent, text: str) -> list[tuple[int, int]]:
 
 def is_of_another(text: str, start: int, end: int, question: str, subject: frozenset[str]) -> bool:
     """Whether a birth or death told at an offset is that of somebody else: of a relative who is not asked
-    about, or of another name that stands right beside the word.
+    about, or of another name that stands right beside the word ("o padre Lima, nascido em Santos").
 
     Args:
         text: a sentence.
@@ -132,9 +132,10 @@ def is_of_another(text: str, start: int, end: int, question: str, subject: froze
         is_origin = re.match(r"\w* d[eoa]s? ", (before + " ")[match.end() :]) and match is not possessor
         if relative not in asked and not is_origin:
             return True
-    opened = find_names("x " + text)
-    for name in opened:
-        touches = name.end - 2 == start - 1 or (name.start - 2 == end + 1 and text[end : end + 1] == " ")
+    for name in find_names("x " + text):
+        first, last = name.start - 2, name.end - 2
+        gap = text[last:start]
+        touches = gap == " " or (gap == ", " and text[start:end].endswith(("o", "a"))) or first == end + 1
         if touches and not subject.intersection(word.stem for word in words(name.text)):
             return True
     return False

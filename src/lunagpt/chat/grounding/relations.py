@@ -130,7 +130,7 @@ def tells(relation: Relation, unit: Unit) -> bool:
 def states(relation: Relation, unit: Unit) -> bool:
     """Whether a sentence states the relation of its subject with a value of the kind asked for."""
     question = relation.question
-    if not relation.subject <= unit.context:
+    if not relation.subject <= unit.context or _answers_for_another(relation, unit):
         return False
     if (
         relation.event is not None
@@ -142,6 +142,15 @@ def states(relation: Relation, unit: Unit) -> bool:
         return tells_measure(relation.measure, unit.text)
     places = _told_at(relation, unit)
     return any(_has_value(relation, unit, start, end) for start, end in places)
+
+
+def _answers_for_another(relation: Relation, unit: Unit) -> bool:
+    """Whether the question before a sentence names somebody else ("Quem foi Gusmão?" in the article on
+    balloons)."""
+    if unit.before is None or not unit.before.is_question:
+        return False
+    named = analyse_question(unit.before.text).names
+    return bool(named) and named.isdisjoint(relation.subject)
 
 
 def _is_asked_before(relation: Relation, unit: Unit) -> bool:
