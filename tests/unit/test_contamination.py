@@ -107,6 +107,10 @@ def test_the_report_is_stored_and_read_by_the_command(
     assert report.task("outra") is None
     assert main(["nada.txt", "--eval", "eval", "--data-root", str(tmp_path)]) == 1
     assert "Erro: Não encontrei" in capsys.readouterr().err
+    assert main(["sft"]) == 2
+    assert "--eval" in capsys.readouterr().err
+    assert main([*arguments, "-o", str(out / "dentro-de-um-arquivo.json")]) == 1
+    assert "Erro: Não consegui gravar" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,16 @@ EVALUATE_JUDGE_ADDRESS = (
 EVALUATE_JUDGE_MODEL = "Nome do modelo juiz nesse servidor."
 EVALUATE_CONTAMINATION = "Relatório do que treino e avaliação têm em comum (.json)."
 
+CONTAMINATION_HELP = """Mostra que linhas de avaliação estão, palavra por palavra, nos dados de treino.
+
+Com -o grava o relatório que luna evaluate --contamination lê."""
+CONTAMINATION_TRAINING = "Arquivos, pastas ou padrões com os dados de treino."
+CONTAMINATION_EVALUATION = "Arquivo ou pasta de avaliação; pode ser repetida."
+CONTAMINATION_ROOT = "Pasta de base dos caminhos relativos."
+CONTAMINATION_NGRAM = "Palavras por sequência; padrão 13."
+CONTAMINATION_OUTPUT = "Grava o relatório em JSON neste arquivo."
+CONTAMINATION_MARKDOWN = "Grava a tabela em Markdown neste arquivo."
+
 COMPARE_MODELS = "Modelos a comparar, dois ou mais; o primeiro é a referência."
 COMPARE_SUITE = "Lista de tarefas: rapida, completa ou um arquivo .yaml; sem ela e sem --data, rapida."
 COMPARE_OUTPUT = "Pasta do relatório; padrão {default}."

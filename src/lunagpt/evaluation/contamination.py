@@ -13,10 +13,7 @@ streamed. Words are compared in lower case and without accents and punctuation.
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,10 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
-from lunagpt.errors import DataError, LunaError
+from lunagpt.errors import DataError
 from lunagpt.evaluation.contamination_report import MIN_WORDS, ContaminationReport, TaskOverlap, stem
 from lunagpt.evaluation.word_runs import RunIndex, texts_of
-from lunagpt.files import atomic_write_text
 
 logger = logging.getLogger(__name__)
 
@@ -134,34 +130,11 @@ class _Items:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: ``python -m lunagpt.evaluation.contamination TREINO… --eval AVALIAÇÃO… [-o
-    SAÍDA.json]``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m lunagpt.evaluation.contamination",
-        description="Mostra quais linhas de avaliação estão, palavra por palavra, nos dados de treino.",
-    )
-    parser.add_argument("treino", nargs="+", help="arquivos, pastas ou padrões com os dados de treino")
-    parser.add_argument(
-        "--eval", nargs="+", required=True, dest="avaliacao", help="arquivos ou pastas de avaliação"
-    )
-    parser.add_argument("--data-root", help="pasta de base dos caminhos relativos")
-    parser.add_argument(
-        "--ngram", type=int, default=NGRAM, help="palavras por sequência (padrão: %(default)s)"
-    )
-    parser.add_argument("-o", "--saida", help="grava o relatório em JSON neste arquivo")
-    parser.add_argument("--markdown", help="grava a tabela em Markdown neste arquivo")
-    options = parser.parse_args(arguments)
-    try:
-        report = find_contamination(options.treino, options.avaliacao, options.ngram, options.data_root)
-    except LunaError as error:
-        print(f"Erro: {error}", file=sys.stderr)
-        return 1
-    if options.saida:
-        atomic_write_text(options.saida, json.dumps(report.to_dict(), ensure_ascii=False, indent=1) + "\n")
-    if options.markdown:
-        atomic_write_text(options.markdown, report.to_markdown())
-    print(report.to_markdown(), end="")
-    return 0
+    """Runs the program, whose options are in `lunagpt.commands.contamination`; returns its exit code."""
+    from lunagpt.cli import run
+    from lunagpt.commands.contamination import app
+
+    return run(app, "python -m lunagpt.evaluation.contamination", arguments)
 
 
 def _data_files(patterns: Sequence[str | Path], root: str | Path | None) -> list[Path]:
