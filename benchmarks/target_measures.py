@@ -87,7 +87,7 @@ def measurements(data: Path, scratch: Path) -> list[Measurement]:
 class Quotation(PartialModel):
     """The answer that needs no language model: the sentence found, quoted, or the refusal."""
 
-    name = "só a citação"
+    name = "citacao"
     kind = "quotation"
 
     def describe(self) -> dict[str, Any]:

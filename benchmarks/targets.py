@@ -202,10 +202,11 @@ def page(columns: Sequence[Column], quotation: Sequence[Result], command: str) -
         f"`{command}`, {date.today().isoformat()}; {describe_machine()}.",
         "",
         "Ao lado de cada valor, metade do intervalo de 95 % e o número de itens. **Alvo em negrito**: "
-        "condição para distribuir; os outros são o que se quer alcançar. *na conversa*: a resposta "
-        "conferida, senão a citação, senão a recusa; *só o modelo*: o que ele diz, ou, num modelo que só "
-        "continua textos, o que escreve depois de um exemplo. F1 e exatas são das perguntas que têm resposta "
-        "no texto; recusa, das que não têm.",
+        "condição para distribuir; os outros são o que se quer alcançar. *na conversa*: o modelo responde "
+        "pelos trechos, e vale a resposta se passa na conferência, senão a citação, senão a recusa; *só o "
+        "modelo*: o que ele diz, ou, num modelo que só continua textos, o que escreve depois de um exemplo; "
+        "*só a citação*: o que o LunaGPT responde com um modelo que não lê bem trechos, como a luna-nano. "
+        "F1 e exatas são das perguntas que têm resposta no texto; recusa, das que não têm. –: não medido.",
         "",
         table(headers, rows, right=range(2, len(headers) - 1)),
         "",
