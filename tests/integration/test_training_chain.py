@@ -70,16 +70,8 @@ def test_each_stage_starts_from_the_model_of_the_one_before(
     assert "Etapa 2 de 2, ajuste: pronta, 4 passos." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "crash",
-    [
-        (1, 2),
-        pytest.param((0, 2), marks=pytest.mark.nightly),
-        pytest.param((1, 0), marks=pytest.mark.nightly),
-        pytest.param((1, 4), marks=pytest.mark.nightly),
-    ],
-    ids=str,
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("crash", [(0, 2), (1, 0), (1, 2), (1, 4)], ids=str)
 def test_a_crash_anywhere_loses_nothing(
     recipes: list[Path], monkeypatch: pytest.MonkeyPatch, crash: tuple[int, int]
 ) -> None:
