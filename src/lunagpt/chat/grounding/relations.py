@@ -31,7 +31,6 @@ from lunagpt.chat.grounding.words import fold, stem, words
 _TYPED = frozenset({Asks.PERSON, Asks.DATE, Asks.PLACE, Asks.QUANTITY})
 _SIMPLE = 2  # words of a relation; a question that says more may be answered in other words
 # Verbs that only link ("quando ficou independente" is told by "independente em 1966").
-_LINKING_WORDS = ["fica", "ficou", "ficava", "tornou", "virou", "chama", "acontece", "aconteceu", "ocorreu"]
 _LINKING = frozenset(
     map(stem, ["fica", "ficou", "ficava", "tornou", "virou", "chama", "acontece", "aconteceu", "ocorreu"])
 )
