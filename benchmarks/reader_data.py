@@ -2,9 +2,9 @@
 
 Training rows only: `sft/train-grounded_qa.parquet`, `luna/documentos*.jsonl` (split train) and the questions
 of `enciclopedia/`. Where no words are marked, those of the supporting sentence that the answer says and the
-question does not stand for them. Unanswerable questions are as much work as answerable ones, and are made in
-four ways: written as such; asked of another paragraph of the same article, or of a document of another
-matter; and, the hardest, asked of the passage without the sentence that answers them.
+question does not stand for them. Four in ten questions that are drawn have no answer; they are made in four
+ways: written as such; asked of another paragraph of the same article, or of a document of another matter;
+and, the hardest, asked of the passage without the sentence that answers them.
 
 A part of the rows, chosen by the hash of passage, document or article, is never trained on
 (`reserved=True`); the certainty of the answers is fitted on it by `grounding_fit.py`.
