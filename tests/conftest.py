@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 # Read by torch and by the libraries under it when they are first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny tensors: a second thread only waits
@@ -26,3 +28,14 @@ def _no_luna_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith("LUNA_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_it_was() -> Iterator[None]:
+    """What `optimize_for_cpu` sets for the whole process must not reach the next test."""
+    threads = torch.get_num_threads() if (torch := sys.modules.get("torch")) is not None else None
+    yield
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_flush_denormal(False)
+        if threads is not None and torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
