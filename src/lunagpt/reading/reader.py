@@ -8,7 +8,7 @@ Rajpurkar et al., 2018).
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -82,10 +82,8 @@ class PassageReading:
 
     def best(self, low: int = 0, high: int | None = None) -> Span | None:
         """The best span of the passage, or of its stretch [low, high); None if there are no words there."""
-        top = math.inf if high is None else high
-        spans = [
-            span for window in self.windows if (span := window.best(low, int(min(top, 2**62)))) is not None
-        ]
+        top = sys.maxsize if high is None else high
+        spans = [span for window in self.windows if (span := window.best(low, top)) is not None]
         return max(spans, key=lambda span: span.margin, default=None)
 
 
