@@ -1,5 +1,5 @@
 # LunaGPT: `make chat` para conversar, `make test` para testar. Precisa só de python3 (3.11 ou mais novo) e make.
-#   PYTHON=python3.12   outro Python         ARGS="..."   argumentos para o comando
+#   PYTHON=python3.12   outro Python         ARGS="..."   argumentos para o comando (make test ARGS="-n 0": um processo só)
 #   PIP_ARGS="..."      argumentos para o pip (por exemplo, outro índice de pacotes)
 
 SHELL := /bin/sh
@@ -30,7 +30,7 @@ chat: $(VENV)/.pronto-torch
 	@$(BIN)/python -m lunagpt.cli chat $(ARGS)
 
 test: lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.pronto-test
 	@$(BIN)/ruff check .
