@@ -260,6 +260,10 @@ class DataSource(Section):
         min_length=1,
         description="Exemplos que um verbete de enciclopédia dá.",
     )
+    exercises: list[Literal["repeat", "find", "facts", "thread"]] = Field(
+        default_factory=list,
+        description="Em vez dos textos, exercícios de memória feitos com eles; vazio: os próprios textos.",
+    )
     unify_evidence: bool = Field(
         False, description="Reescreve trechos e perguntas no formato único de consulta."
     )

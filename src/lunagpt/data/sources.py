@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from lunagpt.config.sections import DataSource
-from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowError
+from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowError, TextExample
+from lunagpt.data.exercises import ExerciseMaker
 from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
 from lunagpt.data.traits import traits_of
 from lunagpt.errors import DataError
@@ -94,6 +95,7 @@ def read_examples(
     """
     report = report if report is not None else ReadReport()
     build = ExampleBuilder(spec.parts, unify_evidence=spec.unify_evidence, persona_prompt=spec.persona_prompt)
+    exercises = ExerciseMaker(spec.exercises) if spec.exercises else None
     patterns = {"assistant": spec.reject, "user": spec.reject_user}
     rejected = {role: re.compile(text, re.IGNORECASE) for role, text in patterns.items() if text}
     kept_of_group: dict[str, int] = {}
@@ -112,6 +114,8 @@ def read_examples(
                 reason = str(error) if isinstance(error, RowError) else f"coluna de tipo inesperado ({error})"
                 report.add_broken(place, reason)
                 continue
+            if exercises is not None:
+                examples = list(_as_exercises(examples, exercises))
             kept = [example for example in examples if _wanted(spec, example, rejected)]
             if not kept:
                 report.filtered += 1
@@ -122,6 +126,12 @@ def read_examples(
             for example in kept:
                 yield example, group, traits
     report.close(spec.label)
+
+
+def _as_exercises(examples: Sequence[Example], make: ExerciseMaker) -> Iterator[Example]:
+    for example in examples:
+        if isinstance(example, TextExample):
+            yield from (DialogueExample(tuple(messages)) for messages in make(example.text))
 
 
 def _passes(spec: SourceSpec, row: Mapping[str, Any], place: str) -> bool:
