@@ -7,6 +7,7 @@ import gzip
 import json
 import logging
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,37 @@ def test_grounded_questions_cite_the_passage_that_answers(articles: Path) -> Non
             unanswered += 1
     assert positions == {1, 2, 3}
     assert 10 <= unanswered <= 50
+
+
+def test_passage_questions_are_asked_over_the_paragraph_that_answers(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": f"v{n}",
+            "title": f"Rio {n}",
+            "area": f"área {n % 3}",
+            "text": f"O rio {n} é longo.\n\nEle nasce na serra Grande{n} e tem {n + 100} quilômetros.",
+            "qa": [
+                {"q": "Onde nasce o rio?", "a": f"Nasce na serra Grande{n}."},
+                {
+                    "q": "Quem o descobriu?",
+                    "a": "Bandeirantes paulistas, decerto.",
+                },  # stands nowhere: not asked
+            ],
+        }
+        for n in range(80)
+    ]
+    found = examples(write_jsonl(tmp_path / "rios.jsonl", rows), parts=["passage"])
+    assert len(found) == 80
+    alone = unanswered = 0
+    for number, example in enumerate(found):
+        (_, prompt), (_, reply) = turns(example)
+        passages = re.findall(r"^\[(\d)\] Rio (\d+): (.+)$", prompt, re.MULTILINE)
+        told = [place for place, river, text in passages if f"serra Grande{number} " in text]
+        assert "Onde nasce" in prompt
+        assert reply == (f"Nasce na serra Grande{number} [{told[0]}]." if told else NO_ANSWER)
+        alone += len(passages) == 1
+        unanswered += not told
+    assert 0 < unanswered < 30 < alone < 80
 
 
 # ---- evidence --------------------------------------------------------------------------------------------

@@ -255,8 +255,8 @@ class DataSource(Section):
     learn_when_to_think: bool = Field(
         False, description="Aprende também quando pensar: o token que abre a resposta."
     )
-    parts: list[Literal["article", "questions", "summary", "grounded"]] = Field(
-        default=["article", "questions", "summary", "grounded"],
+    parts: list[Literal["article", "questions", "summary", "grounded", "passage"]] = Field(
+        default=["article", "questions", "summary", "grounded", "passage"],
         min_length=1,
         description="Exemplos que um verbete de enciclopédia dá.",
     )

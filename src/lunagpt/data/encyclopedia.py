@@ -10,7 +10,7 @@ from typing import Any
 
 from lunagpt.data.grounding_format import NO_ANSWER, cite, format_evidence
 
-PARTS = ("article", "questions", "summary", "grounded")
+PARTS = ("article", "questions", "summary", "grounded", "passage")
 
 # Ways in which people ask for a whole subject.
 _SUMMARY_REQUESTS = (
@@ -25,6 +25,8 @@ _NEIGHBOURS = 24
 _GROUNDED_PER_ARTICLE = 2
 _MAX_DISTRACTORS = 2
 _UNANSWERABLE_SHARE = 0.12
+_SECOND_PASSAGE_SHARE = 0.4
+_LONG_WORD = re.compile(r"\w{4,}|\d+")
 
 
 class ArticleReader:
@@ -34,7 +36,9 @@ class ArticleReader:
     half of the articles, of two or three on end for the other half, so that a thread is held. ``summary``:
     a request for the subject, answered by the first paragraph. ``grounded``: up to two questions over the
     article among passages of other articles, answered with the passage's number; in one of eight the
-    article is absent and the answer says so.
+    article is absent and the answer says so. ``passage``: every question over the one paragraph of the
+    article that answers it, with no more than one paragraph of another article: the same task in a third of
+    the tokens.
 
     Choices depend on the article's id alone. Distractors come from the articles read just before, so the
     reader keeps a short memory and the order of the file matters.
@@ -60,10 +64,14 @@ class ArticleReader:
         if "summary" in self._parts and text:
             request = choose.choice(_SUMMARY_REQUESTS).format(title=_within_sentence(title, text))
             yield _dialogue([(request, text.split("\n\n")[0])])
-        if "grounded" in self._parts and text:
-            article = {"title": title, "content": text, "area": str(row.get("area") or "")}
+        if not text:
+            return
+        article = {"title": title, "content": text, "area": str(row.get("area") or "")}
+        if "grounded" in self._parts:
             yield from self._grounded(article, pairs, choose)
-            self._neighbours.append(article)
+        if "passage" in self._parts:
+            yield from self._passages(article, pairs, choose)
+        self._neighbours.append(article)
 
     def _grounded(
         self, article: dict[str, str], pairs: list[tuple[str, str]], choose: random.Random
@@ -79,6 +87,41 @@ class ArticleReader:
                 documents.insert(choose.randint(0, len(documents)), article)
             reply = NO_ANSWER if absent else cite(answer, documents.index(article) + 1)
             yield _dialogue([(format_evidence(documents, question), reply)])
+
+    def _passages(
+        self, article: dict[str, str], pairs: list[tuple[str, str]], choose: random.Random
+    ) -> Iterator[list[dict[str, str]]]:
+        foreign = [other for other in self._neighbours if other["area"] != article["area"]]
+        for question, answer in pairs:
+            paragraph = _telling_paragraph(article["content"], question, answer)
+            if paragraph is None:
+                continue
+            passage = {**article, "content": paragraph}
+            absent = bool(foreign) and choose.random() < _UNANSWERABLE_SHARE
+            documents = [] if absent else [passage]
+            if absent or (self._neighbours and choose.random() < _SECOND_PASSAGE_SHARE):
+                other = choose.choice(foreign if absent else list(self._neighbours))
+                foreign_passage = {**other, "content": choose.choice(other["content"].split("\n\n"))}
+                documents.insert(choose.randint(0, len(documents)), foreign_passage)
+            reply = NO_ANSWER if absent else cite(answer, documents.index(passage) + 1)
+            yield _dialogue([(format_evidence(documents, question), reply)])
+
+
+def _telling_paragraph(text: str, question: str, answer: str) -> str | None:
+    """The paragraph of `text` that has most of the answer's long words and numbers, then of the question's.
+
+    None when none has half of the answer's: then it is said in other words, or nowhere.
+    """
+    answering, asking = _long_words(answer), _long_words(question)
+    best = max(
+        text.split("\n\n"),
+        key=lambda part: (len(answering & _long_words(part)), len(asking & _long_words(part))),
+    )
+    return best if 2 * len(answering & _long_words(best)) >= len(answering) else None
+
+
+def _long_words(text: str) -> set[str]:
+    return set(_LONG_WORD.findall(text.lower()))
 
 
 def _closed_book(pairs: list[tuple[str, str]], choose: random.Random) -> Iterator[list[dict[str, str]]]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from lunagpt.data.encyclopedia import ArticleReader
+from lunagpt.data.encyclopedia import PARTS, ArticleReader
 from lunagpt.data.grounding_format import format_evidence, unify_grounded_turns
 
 Message = dict[str, str]
@@ -63,7 +63,7 @@ class ExampleBuilder:
 
     def __init__(
         self,
-        parts: Sequence[str] = ("article", "questions", "summary", "grounded"),
+        parts: Sequence[str] = PARTS,
         *,
         unify_evidence: bool = False,
         persona_prompt: bool = False,
