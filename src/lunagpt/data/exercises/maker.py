@@ -24,6 +24,7 @@ KINDS: dict[str, Callable[[random.Random, Material], list[Message] | None]] = {
 _SENTENCES_PER_EXERCISE = 2
 _SENTENCE_LENGTHS = range(20, 301)  # characters
 _FEWEST_SENTENCES = 4
+_SENTENCES_IN_A_TEXT = 40  # a longer text counts as several
 _TEXTS_REMEMBERED = 24
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 
@@ -46,14 +47,18 @@ class ExerciseMaker:
         """Yield the exercises over `text`: lists of messages with ``role`` and ``content``."""
         pieces = (text[start:end] for start, end in split_sentences(text))
         sentences = [piece for piece in pieces if len(piece) in _SENTENCE_LENGTHS and "\n" not in piece]
-        if len(sentences) < _FEWEST_SENTENCES:
-            return
+        choose = random.Random(text)
+        for start in range(0, len(sentences), _SENTENCES_IN_A_TEXT):
+            part = sentences[start : start + _SENTENCES_IN_A_TEXT]
+            if len(part) >= _FEWEST_SENTENCES:
+                yield from self._over(part, choose)
+
+    def _over(self, sentences: list[str], choose: random.Random) -> Iterator[list[Message]]:
         self._remembered.append((sentences, _WORD.findall(" ".join(sentences))))
         material = Material(
             texts=[sentences for sentences, _ in self._remembered],
             words=[word for _, words in self._remembered for word in words],
         )
-        choose = random.Random(text)
         for make in self._makers:
             for _ in range(len(sentences) // _SENTENCES_PER_EXERCISE):
                 if (messages := make(choose, material)) is not None:
