@@ -19,6 +19,7 @@ from lunagpt.files import atomic_write_text
 from lunagpt.rag.calibration_pairs import calibration_set
 from lunagpt.rag.embeddings import Embedder, open_embedder
 from lunagpt.rag.thresholds import Calibration, fit_embedder
+from lunagpt.reporting.numbers import number, percent
 
 ROOT = Path(__file__).resolve().parent.parent
 FITS = ROOT / "src/lunagpt/assets/calibration/fits.json"
@@ -70,12 +71,9 @@ def describe(embedder: Embedder, calibration: Calibration, seconds: float) -> st
     relevance = calibration(asked @ embedder.embed_documents(task.passages).T)
     near = np.eye(*task.labels.shape, k=len(task.questions), dtype=bool)
     passed = [float((relevance[part] >= 0.7).mean()) for part in (task.labels, near, ~task.labels & ~near)]
-    shares = " | ".join(f"{100 * share:.1f} %" for share in passed)
-    row = (
-        f"| {calibration.name} | {calibration.to_score(0.7):.3f} | {calibration.auc:.3f} | "
-        f"{calibration.error:.3f} | {shares} | {seconds:.0f} |"
-    )
-    return row.replace(".", ",").replace(calibration.name.replace(".", ","), calibration.name)
+    measures = (number(value, 3) for value in (calibration.to_score(0.7), calibration.auc, calibration.error))
+    cells = [calibration.name, *measures, *map(percent, passed), number(seconds, 0)]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

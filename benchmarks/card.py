@@ -42,6 +42,7 @@ from lunagpt.generation import SamplingParams
 from lunagpt.model_folders import CARD, find_model
 from lunagpt.models import LunaModel
 from lunagpt.models.checkpoint import write_manifest
+from lunagpt.reporting.numbers import in_words, number
 from lunagpt.training.evaluation import Tally
 
 DATA = Path(__file__).parent / "data"
@@ -57,7 +58,6 @@ HELD_OUT = [
     },
     {"name": "perguntas sobre documentos", "path": "luna/documentos.jsonl", "where": {"split": "valid"}},
 ]
-_PORTUGUESE = str.maketrans(",.", ".,")  # 1,234.5 → 1.234,5
 MAX_TOKENS = 8_000  # of each group: two digits
 
 
@@ -77,14 +77,14 @@ def shape(model: LunaModel) -> str:
         layers = sum(m.has_experts(i) for i in range(m.num_layers))
         forward += f"; em {layers} delas, {m.num_experts} especialistas, {m.experts_per_token} por token"
     rows = [
-        ("parâmetros", f"{model.num_parameters() / 1e6:.1f} milhões".replace(".", ",")),
+        ("parâmetros", in_words(model.num_parameters())),
         (
             "forma",
             f"{m.num_layers} camada{'s' * (m.num_layers > 1)} de largura {m.hidden_size}; em cada uma, "
             f"{' ao lado de '.join(mixers)}, depois {forward}",
         ),
-        ("vocabulário", f"{m.vocab_size:,}".replace(",", ".")),
-        ("contexto", f"treinada com até {m.max_position_embeddings:,} tokens".replace(",", ".")),
+        ("vocabulário", number(m.vocab_size, 0)),
+        ("contexto", f"treinada com até {number(m.max_position_embeddings, 0)} tokens"),
     ]
     return "\n".join(f"| {name} | {value} |" for name, value in rows)
 
@@ -103,8 +103,8 @@ def bits_per_byte_table(model: LunaModel, data_root: str) -> str:
     lines = ["| texto reservado | tokens | perplexidade | bits por byte |", "|---|---:|---:|---:|"]
     for group, tally in tallies.items():
         m = tally.metrics()
-        figures = f"{m['tokens']:,} | {m['perplexity']:.1f} | {m['bits_per_byte']:.3f}"
-        lines.append(f"| {group} | {figures.translate(_PORTUGUESE)} |")
+        figures = (number(m["tokens"], 0), number(m["perplexity"], 1), number(m["bits_per_byte"], 3))
+        lines.append(f"| {group} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -113,9 +113,9 @@ def dialogues(model: LunaModel, seed: int, count: int) -> tuple[str, float]:
     params = SamplingParams(seed=seed, max_new_tokens=200)
     parts: list[str] = []
     tokens, started = 0, time.perf_counter()
-    for number, turns in enumerate(DIALOGUES[:count], start=1):
+    for place, turns in enumerate(DIALOGUES[:count], start=1):
         chat = LunaChat(model, params=params)
-        parts.append(f"**{number}.**\n")
+        parts.append(f"**{place}.**\n")
         for turn in turns:
             answer = chat.send_message(turn)
             tokens += chat.report.completion_tokens

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from lunagpt.commands.numbers import decimal, in_words
 from lunagpt.errors import DataError
+from lunagpt.reporting.numbers import decimal, in_words, number
 from lunagpt.training.journal import FILE as JOURNAL
 from lunagpt.training.journal import read_journal
 from lunagpt.training.recipe import read_recipe
@@ -26,8 +26,9 @@ def training(runs: Sequence[Path]) -> str:
         record = record_of(run)
         losses = [row["loss"] for row in read_journal(run / JOURNAL) if row["kind"] == "train"]
         lines.append(
-            f"| `configs/treino/{record.recipe}.yaml` | {_grouped(record.steps)} | {_grouped(record.tokens)} "
-            f"| {_duration(record.seconds)} | {record.device} | {_loss(losses[0])} → {_loss(losses[-1])} |"
+            f"| `configs/treino/{record.recipe}.yaml` | {number(record.steps, 0)} "
+            f"| {number(record.tokens, 0)} | {_duration(record.seconds)} | {record.device} "
+            f"| {number(losses[0])} → {number(losses[-1])} |"
         )
     return "\n".join(lines)
 
@@ -35,8 +36,7 @@ def training(runs: Sequence[Path]) -> str:
 def total(runs: Sequence[Path]) -> str:
     """Tokens and time of all runs, in words."""
     records = [record_of(run) for run in runs_given(runs)]
-    tokens = in_words(sum(record.tokens for record in records))
-    tokens += " de tokens" if tokens.endswith(("ões", "ão")) else " tokens"
+    tokens = in_words(sum(record.tokens for record in records), "tokens")
     places = " e ".join(dict.fromkeys(record.device for record in records))
     return f"{tokens} em {_duration(sum(record.seconds for record in records))} ({places})"
 
@@ -59,8 +59,7 @@ def sources(runs: Sequence[Path]) -> str:
     whole = sum(tokens.values())
     lines = ["| dados | tokens lidos | parte |", "|---|---:|---:|"]
     for path, count in sorted(tokens.items(), key=lambda entry: -entry[1]):
-        share = f"{100 * count / whole:.1f}".replace(".", ",")
-        lines.append(f"| `{path}` | {in_words(round(count))} | {share} % |")
+        lines.append(f"| `{path}` | {in_words(round(count))} | {number(100 * count / whole, 1)} % |")
     return "\n".join(lines)
 
 
@@ -87,17 +86,9 @@ def record_of(run: Path) -> RunRecord:
     return record
 
 
-def _grouped(count: int) -> str:
-    return f"{count:,}".replace(",", ".")
-
-
-def _loss(value: float) -> str:
-    return f"{value:.2f}".replace(".", ",")
-
-
 def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     if seconds < 3600:
         return f"{seconds / 60:.0f} min"
-    return f"{decimal(round(seconds / 3600, 1))} h"
+    return f"{decimal(seconds / 3600, 1)} h"

@@ -30,6 +30,7 @@ from lunagpt.data.chunk import DocumentChunker
 from lunagpt.data.sentences import split_sentences
 from lunagpt.data.token_counting import token_counter
 from lunagpt.files import atomic_write_text
+from lunagpt.reporting.numbers import number, percent
 from lunagpt.tokenizer import LunaTokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,16 +139,6 @@ def read_texts(root: Path, megabytes: float) -> list[str]:
             if wanted <= 0:
                 break
     return texts
-
-
-def number(value: float) -> str:
-    """Two decimals as Portuguese writes them."""
-    return f"{value:.2f}".replace(".", ",")
-
-
-def percent(share: float) -> str:
-    """A share as Portuguese writes it."""
-    return f"{share:.1%}".replace(".", ",").replace("%", " %")
 
 
 def main() -> None:

@@ -23,11 +23,11 @@ from lunagpt.chat.grounding.questions import analyse_question
 from lunagpt.chat.grounding.ranking import coverage
 from lunagpt.chat.grounding.units import cut_passages
 from lunagpt.chat.grounding.words import content_stems
-from lunagpt.commands.numbers import decimal
 from lunagpt.engines import Engine
 from lunagpt.generation import SamplingParams
 from lunagpt.rag.encyclopedia import built_in
 from lunagpt.rag.encyclopedia_build import is_held_out, read_rows
+from lunagpt.reporting.numbers import decimal
 from machine import describe_machine, write_table
 
 _LEAST_OPTION = 0.6
@@ -59,7 +59,7 @@ def measure(chat: LunaChat, questions: Sequence[tuple[str, str, str]]) -> list[s
             articles.append(float(chat.report.citations[0].passage["title"].lower() == title.lower()))
     milliseconds = 1000 * (time.process_time() - began) / len(questions)
     columns = (percent(answered), percent(articles), percent(right), percent(scores))
-    return [*columns, decimal(round(milliseconds, 1))]
+    return [*columns, decimal(milliseconds, 1)]
 
 
 def choose(question: str, options: Sequence[str]) -> int | None:

@@ -29,12 +29,12 @@ from lunagpt.chat import LunaChat
 from lunagpt.chat.grounding import check_answer, extractive_answer
 from lunagpt.chat.grounding.check import is_refusal
 from lunagpt.chat.grounding.words import content_stems
-from lunagpt.commands.numbers import decimal
 from lunagpt.data.grounding_format import format_evidence
 from lunagpt.data.sentences import split_sentences
 from lunagpt.engines import Engine, LunaEngine
 from lunagpt.generation import SamplingParams
 from lunagpt.reading import SpanReader, load_reader
+from lunagpt.reporting.numbers import decimal
 from machine import describe_machine, write_table
 
 RESULTS = Path(__file__).parent / "results" / "grounded.md"
@@ -261,11 +261,11 @@ def measure(system: System, items: Sequence[Item]) -> list[str]:
     """A row of the table: EM, F1, answered, refused, citations right, with invented facts, seconds each."""
     s = score(system, items)
     columns: Iterable[list[float]] = (s.em, s.f1, s.answered, s.refused, s.cited, s.invented)
-    return [*map(percent, columns), decimal(round(s.seconds / max(1, len(items)) * 1000, 1))]
+    return [*map(percent, columns), decimal(s.seconds / max(1, len(items)) * 1000, 1)]
 
 
 def percent(values: Sequence[float]) -> str:
-    return decimal(round(100 * statistics.fmean(values), 1)) if values else ""
+    return decimal(100 * statistics.fmean(values), 1) if values else ""
 
 
 def sampled(items: list[Item], limit: int, seed: int) -> list[Item]:

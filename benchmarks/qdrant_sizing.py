@@ -31,6 +31,7 @@ from lunagpt.rag.qdrant_filters import all_of, qdrant_filter
 from lunagpt.rag.qdrant_opening import INDEXED_FIELDS
 from lunagpt.rag.qdrant_points import Point
 from lunagpt.rag.qdrant_records import IS_CHUNK, chunk_point, query_vector
+from lunagpt.reporting.numbers import number
 from machine import describe_machine
 from vector_indexes import collection, percentiles, real_texts, timed
 
@@ -53,9 +54,10 @@ def main() -> None:
     lines = [
         "# O custo de um trecho no Qdrant",
         "",
-        f"Máquina: {describe_machine()}; carga média no começo: {os.getloadavg()[0]:.1f}. Motor qdrant-edge "
-        f"no próprio processo, {args.points} trechos de {np.mean([len(t) for t in texts]):.0f} caracteres em "
-        "média, vetores de 384 números em float32.",
+        f"Máquina: {describe_machine()}; carga média no começo: {number(os.getloadavg()[0], 1)}. Motor "
+        f"qdrant-edge no próprio processo, {number(args.points, 0)} trechos de "
+        f"{number(np.mean([len(t) for t in texts]), 0)} caracteres em média, vetores de 384 números em "
+        "float32.",
         f"Comando: `python benchmarks/qdrant_sizing.py --points {args.points} "
         f"--more-words {args.more_words}`.",
         "",
@@ -73,7 +75,7 @@ def main() -> None:
         for point, vector in zip(passages(texts, args.points), vectors, strict=True)
     ]
     per_second = args.points / (time.process_time() - began)
-    note("preparar trechos (radicais e pesos), por segundo de CPU", f"{per_second:,.0f}".replace(",", "."))
+    note("preparar trechos (radicais e pesos), por segundo de CPU", number(per_second, 0))
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
         store = EdgePoints(Path(folder) / "base", 384, INDEXED_FIELDS)
         before = memory()
@@ -82,33 +84,33 @@ def main() -> None:
             store.upsert(points[start : start + 256])
         store.flush()
         per_second = args.points / (time.process_time() - began)
-        note("gravar, por segundo de CPU", f"{per_second:,.0f}".replace(",", "."))
-        note("gravar, segundos de relógio", f"{time.perf_counter() - clock:.1f}")
+        note("gravar, por segundo de CPU", number(per_second, 0))
+        note("gravar, segundos de relógio", number(time.perf_counter() - clock, 1))
         began = time.process_time()
         store.build_graph()
         store.flush()
         seconds = time.process_time() - began
-        note("montar o grafo (hnsw), ms de CPU por trecho", f"{1000 * seconds / args.points:.2f}")
-        note("memória a mais do processo, MB", f"{(memory() - before) / 1e6:.0f}")
+        note("montar o grafo (hnsw), ms de CPU por trecho", number(1000 * seconds / args.points))
+        note("memória a mais do processo, MB", number((memory() - before) / 1e6, 0))
         store.close()
         sizes = bytes_by_part(Path(folder))
-        note(f"disco: {LOG} (não cresce com a base), MB", f"{sizes.pop(LOG) / 1e6:.0f}")
+        note(f"disco: {LOG} (não cresce com a base), MB", number(sizes.pop(LOG) / 1e6, 0))
         for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
-            note(f"disco: {name}, bytes por trecho", f"{size / args.points:.0f}")
+            note(f"disco: {name}, bytes por trecho", number(size / args.points, 0))
 
         store = EdgePoints(Path(folder) / "base", 384)
         exact, cpu, wall = timed(lambda q: store.nearest(q, 10, IS_CHUNK, True), questions)
-        note("busca por vetor exata, ms de CPU", f"{cpu:.2f}")
+        note("busca por vetor exata, ms de CPU", number(cpu))
         found, cpu, wall = timed(lambda q: store.nearest(q, 10, IS_CHUNK, False), questions)
         hits = [len({h.id for h in a} & {h.id for h in b}) / 10 for a, b in zip(exact, found, strict=True)]
-        note("busca por vetor no grafo, ms de CPU; relógio p50 / p95", f"{cpu:.2f}; {percentiles(wall)}")
-        note("busca por vetor no grafo, recall@10", f"{np.mean(hits):.3f}")
+        note("busca por vetor no grafo, ms de CPU; relógio p50 / p95", f"{number(cpu)}; {percentiles(wall)}")
+        note("busca por vetor no grafo, recall@10", number(np.mean(hits), 3))
         tenth = all_of([IS_CHUNK, qdrant_filter({"grupo": {"$lt": 10}})])
         _, cpu, wall = timed(lambda q: store.nearest(q, 10, tenth, False), questions)
-        note("a mesma com filtro que deixa 10 %, campo sem índice, ms de CPU", f"{cpu:.2f}")
+        note("a mesma com filtro que deixa 10 %, campo sem índice, ms de CPU", number(cpu))
         store.create_field_index('metadata."grupo"', "integer")
         _, cpu, wall = timed(lambda q: store.nearest(q, 10, tenth, False), questions)
-        note("a mesma com índice no campo, ms de CPU", f"{cpu:.2f}")
+        note("a mesma com índice no campo, ms de CPU", number(cpu))
         note(*by_words(store, asked, args.points))
         store.close()
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
@@ -123,9 +125,9 @@ def main() -> None:
 
 def passages(texts: list[str], count: int, start: int = 0) -> Iterator[Point]:
     """Points of `count` passages, numbered from `start`, without dense vectors."""
-    for number in range(start, start + count):
-        text = f"{texts[number % len(texts)]} ({number})"
-        document = Document(f"d{number}", "Documento", text, {"grupo": number % 100})
+    for place in range(start, start + count):
+        text = f"{texts[place % len(texts)]} ({place})"
+        document = Document(f"d{place}", "Documento", text, {"grupo": place % 100})
         yield chunk_point(document, "v", Chunk(document.id, 0, 0, len(text), text), {})
 
 
@@ -133,8 +135,8 @@ def by_words(store: EdgePoints, questions: list[str], size: int) -> tuple[str, s
     """A row on search by words in a store of `size` passages."""
     words = [query_vector(query_tokens(text)) for text in questions[:100]]
     _, cpu, wall = timed(lambda q: store.by_words([words[q]], 10, IS_CHUNK, False), np.arange(100))
-    label = f"busca por palavras em {size} trechos, ms de CPU; relógio p50 / p95"
-    return label, f"{cpu:.2f}; {percentiles(wall)}"
+    label = f"busca por palavras em {number(size, 0)} trechos, ms de CPU; relógio p50 / p95"
+    return label, f"{number(cpu)}; {percentiles(wall)}"
 
 
 def bytes_by_part(folder: Path) -> Counter[str]:

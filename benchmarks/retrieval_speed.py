@@ -28,6 +28,7 @@ from lunagpt.rag.embeddings import default_embedder
 from lunagpt.rag.lexical import tokens
 from lunagpt.rag.passages import search_text, text_hash
 from lunagpt.rag.writing import DocumentWriter, IndexedChunk, PreparedDocument
+from lunagpt.reporting.numbers import number
 from machine import describe_machine, write_table
 from retrieval import RESULTS
 
@@ -155,13 +156,15 @@ def indexing(rows: list[dict], work: Path) -> list[str]:
             summary = store.add_documents_from_directory(folder)
             seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
             rate = store.chunk_count if summary.added else 0
-            chunks = f"{rate / seconds:.0f} | {rate / cpu:.0f}" if rate else "– | –"
-            lines.append(f"| {name} | {FOLDER_FILES / seconds:.0f} | {chunks} |")
+            chunks = f"{number(rate / seconds, 0)} | {number(rate / cpu, 0)}" if rate else "– | –"
+            lines.append(f"| {name} | {number(FOLDER_FILES / seconds, 0)} | {chunks} |")
         pending = [text for _, text in store.chunks_without_vectors(store.embedder.name, EMBEDDED)]
         clock, cpu = time.perf_counter(), time.process_time()
         store.embedder.embed_documents(pending)
         seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
-        lines.append(f"| calcular vetores | – | {EMBEDDED / seconds:.1f} | {EMBEDDED / cpu:.1f} |")
+        lines.append(
+            f"| calcular vetores | – | {number(EMBEDDED / seconds, 1)} | {number(EMBEDDED / cpu, 1)} |"
+        )
     return lines
 
 
@@ -181,7 +184,7 @@ def main() -> None:
     if args.search:
         print(json.dumps(search_times(args.work / "base", questions)))
         return
-    lines = [f"Máquina: {describe_machine()}; carga média {os.getloadavg()[0]:.1f}.", ""]
+    lines = [f"Máquina: {describe_machine()}; carga média {number(os.getloadavg()[0], 1)}.", ""]
     lines += [*indexing(rows, args.work), ""]
     sentences = [
         (sentence, " ".join(tokens(sentence)))
@@ -205,13 +208,13 @@ def main() -> None:
         answer = subprocess.run([*command, "--search"], capture_output=True, text=True, check=True).stdout
         report = json.loads(answer)
         times = " | ".join(
-            "{:.1f} / {:.1f} ({:.1f} / {:.1f})".format(*report[name])
+            "{} / {} ({} / {})".format(*(number(milliseconds, 1) for milliseconds in report[name]))
             for name in ("vetor da pergunta", "palavras", "vetores", "híbrida", "híbrida com filtro")
         )
         disk = sum(path.stat().st_size for path in (args.work / "base").rglob("*") if path.is_file()) / 1e9
         lines.append(
-            f"| {report['chunks']:,} | {times} | {report['RssAnon']} | {report['RssFile']} | "
-            f"{report['first_s']:.1f} | {disk:.1f} |".replace(",", ".", 2)
+            f"| {number(report['chunks'], 0)} | {times} | {number(report['RssAnon'], 0)} "
+            f"| {number(report['RssFile'], 0)} | {number(report['first_s'], 1)} | {number(disk, 1)} |"
         )
         print(lines[-1], f"carga {load:.1f}", flush=True)
     write_table(RESULTS, "Velocidade da busca", lines)

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from lunagpt.data.sentences import split_sentences
 from lunagpt.files import atomic_write_text
+from lunagpt.reporting.numbers import number, percent
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -158,11 +159,6 @@ def installed_systems() -> dict[str, Split]:
     }
 
 
-def percent(share: float) -> str:
-    """A share as Portuguese writes it."""
-    return f"{share:.1%}".replace(".", ",").replace("%", " %")
-
-
 def version(package: str) -> str:
     """Version of an installed package."""
     return importlib.metadata.version(package)
@@ -231,7 +227,7 @@ def main() -> None:
         scores = [score(split, examples) for examples in sets.values()]
         label = f"**{name}**" if split is luna else name
         cells = [percent(f1_score) for _, _, f1_score in scores]
-        cells.append(f"{speed(split, sample):.2f}".replace(".", ","))
+        cells.append(number(speed(split, sample)))
         f1.append(f"| {label} | {' | '.join(cells)} |")
         cells = [f"{percent(precision)} / {percent(recall)}" for precision, recall, _ in scores]
         details.append(f"| {label} | {' | '.join(cells)} |")

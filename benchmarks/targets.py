@@ -32,6 +32,7 @@ from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.results import Evaluation, Result, load_evaluation, save_evaluation
 from lunagpt.files import atomic_write_text
 from lunagpt.reporting.markdown import escaped, table
+from lunagpt.reporting.numbers import number
 from machine import describe_machine
 from target_measures import ALONE, BEHAVIOURS, CHECKED, Measurement, Quotation, measurements
 
@@ -242,8 +243,7 @@ def _cell(target: Target, result: Result | None) -> str:
 
 
 def _shown(target: Target, value: float) -> str:
-    text = f"{value:.2f}" if target.lower_is_better else f"{100 * value:.1f}"
-    return text.replace(".", ",")
+    return number(value) if target.lower_is_better else number(100 * value, 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -28,6 +28,7 @@ import numpy as np
 from lunagpt.files import atomic_write_text
 from lunagpt.rag.embeddings import open_embedder
 from lunagpt.rag.vector_index import KINDS, VectorIndex
+from lunagpt.reporting.numbers import number, percent
 from lunagpt.utils.hardware import usable_threads
 from machine import describe_machine
 
@@ -55,7 +56,8 @@ def main() -> None:
         "# Busca por vetores",
         "",
         f"Máquina: {describe_machine()}. Busca exata em {usable_threads()} thread(s); carga média da máquina "
-        f"no começo: {os.getloadavg()[0]:.1f}. Vetores de 384 números (multilingual-e5-small); semente 0.",
+        f"no começo: {number(os.getloadavg()[0], 1)}. Vetores de 384 números (multilingual-e5-small); "
+        "semente 0.",
         f"Comando: `python benchmarks/vector_indexes.py --sizes {' '.join(map(str, args.sizes))} "
         f"--kinds-at {args.kinds_at} --texts {args.texts} --questions {args.questions}`.",
         "",
@@ -74,7 +76,8 @@ def main() -> None:
             "long": "trechos de 774 caracteres",
             "questions": "perguntas, uma a uma",
         }[name]
-        lines.append(f"| {label} | {count} | {count / seconds:.1f} | {1000 * seconds / count:.1f} |")
+        per_second, milliseconds = number(count / seconds, 1), number(1000 * seconds / count, 1)
+        lines.append(f"| {label} | {number(count, 0)} | {per_second} | {milliseconds} |")
     lines += ["", "## Busca exata por tamanho (10 melhores)", ""]
     lines += [
         "| vetores | nossa: CPU ms | relógio ms p50 / p95 | faiss-flat: CPU ms | relógio ms p50 / p95 "
@@ -206,9 +209,9 @@ def flat_row(vectors: np.ndarray, questions: np.ndarray) -> str:
     expected, peer_cpu, peer_wall = timed(lambda question: theirs.search(question[None], K)[1][0], asked)
     same = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, expected, strict=True)])
     return (
-        f"| {len(vectors):,} | {cpu:.2f} | {percentiles(wall)} | {peer_cpu:.2f} | {percentiles(peer_wall)} "
-        f"| {100 * same:.1f} % | {cpu / peer_cpu:.2f} |"
-    ).replace(",", ".", 1 if len(vectors) < 1_000_000 else 2)
+        f"| {number(len(vectors), 0)} | {number(cpu)} | {percentiles(wall)} | {number(peer_cpu)} "
+        f"| {percentiles(peer_wall)} | {percent(same)} | {number(cpu / peer_cpu)} |"
+    )
 
 
 def kind_row(kind: str, vectors: np.ndarray, questions: np.ndarray) -> str:
@@ -227,9 +230,9 @@ def kind_row(kind: str, vectors: np.ndarray, questions: np.ndarray) -> str:
     filtered, filtered_cpu, _ = timed(lambda question: index.search(question, K, allowed)[0], questions)
     settings = ", ".join(f"{name} {value}" for name, value in index.info.settings.items()) or "–"
     return (
-        f"| {kind} | {build:.1f} | {size:.0f} | {recall(found, truth):.3f} | {index.info.recall:.3f} "
-        f"| {cpu:.2f} | {percentiles(wall)} | {recall(filtered, filtered_truth):.3f} "
-        f"| {filtered_cpu:.2f} | {settings} |"
+        f"| {kind} | {number(build, 1)} | {number(size, 0)} | {number(recall(found, truth), 3)} "
+        f"| {number(index.info.recall, 3)} | {number(cpu)} | {percentiles(wall)} "
+        f"| {number(recall(filtered, filtered_truth), 3)} | {number(filtered_cpu)} | {settings} |"
     )
 
 
@@ -239,7 +242,7 @@ def recall(found: list[np.ndarray], truth: list[np.ndarray]) -> float:
 
 
 def percentiles(milliseconds: np.ndarray) -> str:
-    return f"{np.percentile(milliseconds, 50):.2f} / {np.percentile(milliseconds, 95):.2f}"
+    return " / ".join(number(np.percentile(milliseconds, part)) for part in (50, 95))
 
 
 if __name__ == "__main__":

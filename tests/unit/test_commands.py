@@ -19,7 +19,7 @@ from tests.scripted_luna import Luna, luna_fixture  # noqa: F401 - the fixture `
 import lunagpt
 from lunagpt import cli
 from lunagpt.chat import LunaChat
-from lunagpt.commands import numbers, opening, places, slash, texts
+from lunagpt.commands import opening, places, slash, texts
 from lunagpt.commands.chat import banner
 from lunagpt.commands.console import PlainConsole, read_message
 from lunagpt.commands.wrapping import WordWrapper
@@ -322,16 +322,6 @@ def test_messages_are_read_until_the_input_ends(monkeypatch: pytest.MonkeyPatch)
     console = PlainConsole()
     assert read_message(console) == "um"
     assert read_message(console) is None
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"),
-    [(0, "0"), (999, "999"), (1_200, "1,2 mil"), (14_523_904, "14,5 milhões"), (90_700_000, "90,7 milhões")],
-)
-def test_numbers_in_words(count: int, expected: str) -> None:
-    assert numbers.in_words(count) == expected
-    assert numbers.decimal(0.7) == "0,7"
-    assert numbers.in_bytes(29_100_000) == "29,1 MB"
 
 
 def test_places_follow_luna_home_or_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_too_little_text_gives_a_smaller_vocabulary(tmp_path: Path) -> None:
     lines: list[str] = []
     summary = run_training([tmp_path], 5000, tmp_path / "saida", progress=lines.append)
     assert 272 < summary.vocab_size < 300
-    assert "pequeno demais para 5000" in summary.message
+    assert "pequeno demais para 5.000" in summary.message
     assert LunaTokenizer.from_pretrained(summary.output).vocab_size == summary.vocab_size
     assert lines[0] == "Lendo e contando palavras: 0%"
     assert "Lendo e contando palavras: 100%" in lines

@@ -21,7 +21,7 @@ from lunagpt.errors import LunaError
 from lunagpt.training import Trainer
 from lunagpt.training.curves import draw_curves, smoothed
 from lunagpt.training.journal import read_journal
-from lunagpt.training.screen import ScreenCallback, duration, number
+from lunagpt.training.screen import ScreenCallback, duration
 
 
 class TalkingModel(TinyModel):
@@ -144,9 +144,7 @@ def test_screen(terminal: bool) -> None:
     assert ("\x1b[" in text) == terminal
 
 
-def test_numbers_as_written_in_brazil() -> None:
-    assert number(1234.56, 1) == "1.234,6"
-    assert number(0.5, 3) == "0,500"
+def test_times_as_they_count_down() -> None:
     assert [duration(s) for s in (12, 303, 7500)] == ["12 s", "5 min 03 s", "2 h 05 min"]
 
 

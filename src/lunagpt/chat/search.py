@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from lunagpt.config import LunaConfig
 from lunagpt.errors import GenerationError, StoreError
+from lunagpt.reporting.numbers import counted
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriev
         raise StoreError(f'Não há base nem pasta de documentos em "{path}". {advice}.')
     system = RAGSystem(_without_base(config))
     if problems := system.index_directory(path).problems:
-        files = "1 arquivo" if len(problems) == 1 else f"{len(problems)} arquivos"
+        files = counted(len(problems), "arquivo", "arquivos")
         logger.warning("Fora da busca, por não poderem ser lidos: %s. O comando luna index diz quais.", files)
     return system
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from lunagpt.commands import texts
 from lunagpt.commands.conversion import Conversion
-from lunagpt.commands.numbers import decimal
 from lunagpt.commands.opening import model_folder
 from lunagpt.config import LunaConfig
+from lunagpt.reporting.numbers import decimal
 
 
 def run_average(first: Path, second: Path, output: Path, *, weight: float) -> int:
@@ -29,8 +29,8 @@ def run_average(first: Path, second: Path, output: Path, *, weight: float) -> in
     other = LunaModel.from_pretrained(folder, LunaConfig.from_environment(), use_lightweight=True)
     average(conversion.model, other, weight)
     parts = {
-        "first_part": decimal(round(100 * (1 - weight), 1)),
-        "second_part": decimal(round(100 * weight, 1)),
+        "first_part": decimal(100 * (1 - weight), 1),
+        "second_part": decimal(100 * weight, 1),
     }
     conversion.save(conversion.model, texts.AVERAGE_CARD.format(first=first, second=second, **parts))
     print(texts.AVERAGE_DONE.format(path=conversion.output, first=first, second=second, **parts))

@@ -18,6 +18,7 @@ from lunagpt.evaluation.behaviours.judge import Judgement, OpenAIServer, judge_r
 from lunagpt.evaluation.behaviours.report import BehaviourReport
 from lunagpt.files import atomic_write_text
 from lunagpt.model_folders import fingerprint, shipped_models
+from lunagpt.reporting.numbers import number
 
 #: Where the judge's key is looked for; it is no option, so that it does not stay in the shell's history.
 KEYS = ("LUNA_JUDGE_API_KEY", "OPENAI_API_KEY")
@@ -52,9 +53,9 @@ def evaluate_behaviours(
         LunaError: a model cannot be used, or the judge cannot be reached; what was played until then is
             printed and written before.
     """
-    for number, (name, model) in enumerate(zip(distinct_names(models), models, strict=True)):
+    for place, (name, model) in enumerate(zip(distinct_names(models), models, strict=True)):
         report = _played(model, name, limit, seed, threads)
-        if number:
+        if place:
             print()
         print(report.to_text(), end="")
         path = None if output is None else output_file(output, name, many=len(models) > 1)
@@ -70,22 +71,18 @@ def evaluate_behaviours(
 
 def judgement_text(judgement: Judgement, judge: str) -> str:
     """The judge's opinion in two or three lines."""
-
-    def shown(value: float) -> str:
-        return f"{value:.2f}".replace(".", ",")
-
     lines = [
         "",
         texts.EVALUATE_JUDGE.format(
             judge=judge,
-            mean=shown(judgement.mean),
-            low=shown(judgement.low),
-            high=shown(judgement.high),
+            mean=number(judgement.mean),
+            low=number(judgement.low),
+            high=number(judgement.high),
             n=len(judgement.grades),
         ),
     ]
     if judgement.agreement is not None:
-        lines.append(texts.EVALUATE_JUDGE_AGREEMENT.format(agreement=shown(judgement.agreement)))
+        lines.append(texts.EVALUATE_JUDGE_AGREEMENT.format(agreement=number(judgement.agreement)))
     if judgement.unreadable:
         lines.append(texts.EVALUATE_JUDGE_UNREADABLE.format(n=judgement.unreadable))
     return "\n".join(lines)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import lunagpt
 from lunagpt.commands import failures, texts
-from lunagpt.commands.numbers import in_words
 from lunagpt.commands.opening import ChatSettings, open_chat
 from lunagpt.engines import LunaEngine
+from lunagpt.reporting.numbers import in_words
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
@@ -59,6 +59,6 @@ def banner(chat: LunaChat) -> str:
     """The lines that open a conversation: what this is, what it cannot do, how to leave."""
     model = chat.engine.name
     if isinstance(chat.engine, LunaEngine):
-        parameters = in_words(chat.engine.model.num_parameters())
+        parameters = in_words(chat.engine.model.num_parameters(), "parâmetros")
         model = texts.MODEL_WITH_SIZE.format(name=model, parameters=parameters)
     return texts.BANNER.format(version=lunagpt.__version__, model=model)

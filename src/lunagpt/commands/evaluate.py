@@ -11,7 +11,6 @@ from typing import Any
 
 from lunagpt.commands import texts
 from lunagpt.commands.evaluation_models import distinct_names, opened, output_file, require_writable
-from lunagpt.commands.numbers import in_words
 from lunagpt.commands.progress import ProgressLine
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.evaluation import evaluate
@@ -20,6 +19,7 @@ from lunagpt.evaluation.evaluation_data import default_data
 from lunagpt.evaluation.results import Evaluation, Result, save_evaluation
 from lunagpt.evaluation.suites import Suite, load_suite
 from lunagpt.evaluation.task import Task, select_tasks, shipped_tasks
+from lunagpt.reporting.numbers import in_words, number
 
 BEHAVIOURS = "comportamentos"
 
@@ -69,9 +69,9 @@ def run_evaluation(
         raise UsageProblem(texts.EVALUATE_JUDGE_OF_BEHAVIOURS)
     code = 0
     report = shipped_report() if contamination is None else load_report(contamination)
-    for number, (name, model) in enumerate(zip(distinct_names(models), models, strict=True)):
+    for place, (name, model) in enumerate(zip(distinct_names(models), models, strict=True)):
         evaluation = _measured(model, name, wanted, data or default_data(), limit, seed, report, threads)
-        if number:
+        if place:
             print()
         print(table(evaluation, report))
         if output is not None:
@@ -122,7 +122,7 @@ def _measured(
 def table(evaluation: Evaluation, report: ContaminationReport | None) -> str:
     """The results for a terminal of 80 columns."""
     facts = evaluation.model
-    parameters = f", {in_words(facts['parameters'])} de parâmetros" if facts.get("parameters") else ""
+    parameters = f", {in_words(facts['parameters'], 'parâmetros')}" if facts.get("parameters") else ""
     kind = texts.EVALUATE_KINDS.get(facts["kind"], facts["kind"])
     lines = [texts.EVALUATE_HEADING.format(model=facts["name"], kind=kind, parameters=parameters)]
     lines += ["", *(_values(evaluation, report) if evaluation.results else [texts.EVALUATE_NOTHING])]
@@ -169,8 +169,8 @@ def _line(result: Result) -> str:
 def shown(result: Result, value: float, unit: bool = True) -> str:
     """A value as it is read: 61,5 % for shares, 0,512 for correlations, 1,234 for bits per byte."""
     if result.is_share:
-        return f"{100 * value:.1f}".replace(".", ",") + (" %" if unit else "")
-    return f"{value:.3f}".replace(".", ",")
+        return number(100 * value, 1) + (" %" if unit else "")
+    return number(value, 3, minus="-")
 
 
 def _contamination_note(result: Result) -> str:

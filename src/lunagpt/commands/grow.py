@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lunagpt.commands import texts
 from lunagpt.commands.conversion import Conversion
-from lunagpt.commands.numbers import in_words
+from lunagpt.reporting.numbers import in_words
 
 
 def run_grow(source: Path, output: Path, *, layers: int, method: str, position: str) -> int:

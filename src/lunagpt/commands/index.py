@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lunagpt.commands import failures, texts
-from lunagpt.commands.numbers import decimal
 from lunagpt.commands.progress import ProgressLine
 from lunagpt.config import LunaConfig
 from lunagpt.data.loaders.summary import shown_name
 from lunagpt.errors import DataError
+from lunagpt.reporting.numbers import counted, decimal
 
 if TYPE_CHECKING:
     from lunagpt.rag import RAGSystem
@@ -81,8 +81,8 @@ def run_index(
         if not len(store):
             print(texts.INDEX_EMPTY.format(base=output))
             return 1
-        documents = _counted(len(store), texts.ONE_DOCUMENT, texts.MANY_DOCUMENTS)
-        chunks = _counted(store.chunk_count, texts.ONE_PASSAGE, texts.MANY_PASSAGES)
+        documents = counted(len(store), *texts.DOCUMENTS)
+        chunks = counted(store.chunk_count, *texts.PASSAGES)
         print(texts.INDEX_DONE.format(base=output, documents=documents, chunks=chunks))
         print(texts.INDEX_TRY.format(base=shlex.quote(str(output))))
         if vectors:
@@ -119,9 +119,5 @@ def _reading(state: SyncProgress) -> str:
 
 
 def _embedding(progress: EmbeddingProgress) -> str:
-    rate = decimal(round(progress.per_second or 0.0, 1))
+    rate = decimal(progress.per_second or 0.0, 1)
     return texts.INDEX_VECTORS.format(done=progress.done, total=progress.total, rate=rate)
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return one if count == 1 else many.format(count=count)

@@ -6,10 +6,10 @@ from math import prod
 from pathlib import Path
 
 from lunagpt.commands import texts
-from lunagpt.commands.numbers import in_bytes, in_words
 from lunagpt.commands.opening import model_folder
 from lunagpt.config import LunaConfig
 from lunagpt.errors import missing_extra
+from lunagpt.reporting.numbers import in_bytes, in_words
 
 
 def run_info(chosen: Path | None) -> int:

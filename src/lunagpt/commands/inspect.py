@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from lunagpt.commands import texts
 from lunagpt.commands.files import read_text
-from lunagpt.commands.numbers import decimal
 from lunagpt.commands.opening import load_model, model_folder
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.config import LunaConfig
 from lunagpt.errors import DataError, missing_extra
+from lunagpt.reporting.numbers import decimal, number
 
 if TYPE_CHECKING:
     from lunagpt.evaluation.expert_use import ExpertUse, LayerUse
@@ -84,16 +84,16 @@ def _layer_lines(use: LayerUse) -> list[str]:
     dead = (
         texts.INSPECT_DEAD.format(dead=", ".join(map(str, use.dead))) if use.dead else texts.INSPECT_NO_DEAD
     )
-    violation = decimal(round(100 * use.violation))
+    violation = number(100 * use.violation, 0)
     lines = [
         texts.INSPECT_LAYER_HEADING.format(
             layer=use.layer, experts=len(use.experts), violation=violation, dead=dead
         )
     ]
-    for number, expert in enumerate(use.experts):
-        load = f"{100 * expert.load:.1f}".replace(".", ",")
+    for place, expert in enumerate(use.experts):
+        load = number(100 * expert.load, 1)
         lines.append(
-            texts.INSPECT_EXPERT.format(number=number, load=load, categories=_categories(expert)).rstrip()
+            texts.INSPECT_EXPERT.format(number=place, load=load, categories=_categories(expert)).rstrip()
         )
         if expert.tokens:
             shown = " ".join(_shown(token.text) for token in expert.tokens)
@@ -109,8 +109,7 @@ def _categories(expert: ExpertUse) -> str:
     )
     return (
         ", ".join(
-            f"{texts.INSPECT_CATEGORIES[name]} {decimal(round(lift, 1))}×"
-            for lift, name in notable[:_SHOWN_KINDS]
+            f"{texts.INSPECT_CATEGORIES[name]} {decimal(lift, 1)}×" for lift, name in notable[:_SHOWN_KINDS]
         )
         or texts.INSPECT_EVEN
     )
@@ -132,13 +131,15 @@ def _emotion_lines(reading: EmotionReading) -> list[str]:
         lines.append(texts.INSPECT_UNTRAINED)
     for name, probability in sorted(probabilities.items(), key=lambda item: -item[1]):
         bar = "█" * round(_BAR * probability)
-        percent = f"{100 * probability:.1f}".replace(".", ",")
+        percent = number(100 * probability, 1)
         lines.append(f"  {EMOTION_LABELS[name]:12} {percent:>5} %  {bar}".rstrip())
     lines.append(texts.INSPECT_INFLUENCE)
     for layer, shares in zip(reading.layers, reading.influence, strict=True):
         moved = sorted(enumerate(100 * shares), key=lambda item: -item[1])
         changes = ", ".join(
-            f"{number}: {change:+.1f}".replace(".", ",") for number, change in moved if abs(change) >= 0.05
+            f"{place}: {number(change, 1, signed=True, minus='-')}"
+            for place, change in moved
+            if abs(change) >= 0.05
         )
         lines.append(
             texts.INSPECT_INFLUENCE_LINE.format(layer=layer, changes=changes or texts.INSPECT_NO_INFLUENCE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lunagpt.commands import texts
 from lunagpt.commands.conversion import Conversion
-from lunagpt.commands.numbers import decimal, in_words
+from lunagpt.reporting.numbers import decimal, in_words
 
 
 def run_pack(source: Path, output: Path, *, dtype: str) -> int:
@@ -27,8 +27,8 @@ def run_pack(source: Path, output: Path, *, dtype: str) -> int:
     print(
         texts.PACK_DONE.format(
             path=conversion.output,
-            parameters=in_words(conversion.model.num_parameters()),
-            megabytes=decimal(round(sum(path.stat().st_size for path in weights) / 1e6, 1)),
+            parameters=in_words(conversion.model.num_parameters(), "parâmetros"),
+            megabytes=decimal(sum(path.stat().st_size for path in weights) / 1e6, 1),
             files=len(weights),
         )
     )

@@ -11,7 +11,7 @@ from typing import Any
 from lunagpt.chat.grounding.hostile import clean_text
 from lunagpt.chat.report import ChatReport
 from lunagpt.commands import texts
-from lunagpt.commands.numbers import decimal
+from lunagpt.reporting.numbers import decimal
 
 _INDENT = "    "
 _AROUND = 200  # characters shown before and after a quote
@@ -40,7 +40,7 @@ def passages_text(report: ChatReport, *, answered: bool) -> str:
         quotes = [citation for citation in report.citations if citation.number == number]
         facts = [described(passage)]
         if isinstance(passage.get("score"), float):
-            facts.append(texts.SOURCE_SCORE.format(score=decimal(round(passage["score"], 2))))
+            facts.append(texts.SOURCE_SCORE.format(score=decimal(passage["score"])))
         if quotes:
             facts.append(texts.SOURCE_CITED)
         span = (quotes[0].start, quotes[0].end) if quotes else None

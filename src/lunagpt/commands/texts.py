@@ -7,7 +7,7 @@ from __future__ import annotations
 
 LOADING = "Carregando {model}…"
 OPENING_BASE = "Abrindo {base}…"
-MODEL_WITH_SIZE = "{name}, {parameters} de parâmetros"
+MODEL_WITH_SIZE = "{name}, {parameters}"
 BANNER = """LunaGPT {version} · {model}, neste computador
 Modelo pequeno: muitas respostas não fazem sentido. Não confie no que ele diz.
 Digite sua mensagem. /ajuda mostra os comandos; /sair encerra.
@@ -76,10 +76,8 @@ FILE_EMPTY = 'Não há perguntas em "{path}": escreva uma por linha.'
 INDEX_READING = "Lendo {done} de {total}: {name}"
 INDEX_STOPPED = "Interrompido. O que já foi lido está na base; o mesmo comando continua de onde parou."
 INDEX_DONE = 'Base "{base}": {documents} em {chunks}. Já dá para perguntar:'
-ONE_DOCUMENT = "1 documento"
-MANY_DOCUMENTS = "{count} documentos"
-ONE_PASSAGE = "1 trecho"
-MANY_PASSAGES = "{count} trechos"
+DOCUMENTS = ("documento", "documentos")
+PASSAGES = ("trecho", "trechos")
 INDEX_EMPTY = 'Base "{base}": nenhum documento. Confira a pasta e os tipos de arquivo.'
 INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
 INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"
@@ -242,7 +240,7 @@ AVERAGE_CARD = """
 
 Feito com luna average: {first_part} % dos pesos de {first} e {second_part} % dos de {second}.
 """
-PACK_DONE = "{path}: {parameters} de parâmetros, {megabytes} MB em {files} arquivos de pesos."
+PACK_DONE = "{path}: {parameters}, {megabytes} MB em {files} arquivos de pesos."
 GROW_CARD = """
 
 ## Crescimento

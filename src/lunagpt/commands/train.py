@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.commands import help_texts, texts
-from lunagpt.commands.numbers import in_words
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.errors import missing_extra
+from lunagpt.reporting.numbers import in_words, number
 
 if TYPE_CHECKING:
     from lunagpt.training.preparation import PreparedSource
@@ -93,9 +93,9 @@ def _mixture(sources: Sequence[PreparedSource], planned: int | None) -> str:
     width = max(len(name), *(len(source.name) for source in sources))
     lines = [f"{name:{width}}  {examples:>9}  {tokens:>12}  {share:>7}  {passes:>7}"]
     for source in sources:
-        read = "" if source.passes is None else f"{source.passes:.1f}".replace(".", ",")
-        part = f"{100 * source.share:.1f} %".replace(".", ",")
-        amounts = f"{_thousands(source.examples):>9}  {_thousands(source.tokens):>12}"
+        read = "" if source.passes is None else number(source.passes, 1)
+        part = f"{number(100 * source.share, 1)} %"
+        amounts = f"{number(source.examples, 0):>9}  {number(source.tokens, 0):>12}"
         lines.append(f"{source.name:{width}}  {amounts}  {part:>7}  {read:>7}".rstrip())
     total = in_words(sum(source.tokens for source in sources))
     lines += ["", texts.PREPARED.format(tokens=total)]
@@ -103,10 +103,6 @@ def _mixture(sources: Sequence[PreparedSource], planned: int | None) -> str:
         lines.append(texts.PREPARE_PLANNED.format(tokens=in_words(planned)))
     dropped = [source for source in sources if source.dropped]
     if dropped:
-        named = ", ".join(f"{_thousands(source.dropped)} de {source.name}" for source in dropped)
+        named = ", ".join(f"{number(source.dropped, 0)} de {source.name}" for source in dropped)
         lines.append(texts.PREPARE_DROPPED.format(named=named))
     return "\n".join(lines)
-
-
-def _thousands(count: int) -> str:
-    return f"{count:,}".replace(",", ".")

@@ -7,8 +7,8 @@ from typing import Literal
 
 from lunagpt.commands import texts
 from lunagpt.commands.conversion import Conversion
-from lunagpt.commands.numbers import in_words
 from lunagpt.errors import ConfigError
+from lunagpt.reporting.numbers import in_words
 
 
 def run_upcycle(

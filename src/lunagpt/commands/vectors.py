@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from lunagpt.chat import LunaChat
 from lunagpt.commands import texts
 from lunagpt.rag import RAGSystem
+from lunagpt.reporting.numbers import counted
 
 
 def resume(chat: LunaChat) -> str | None:
@@ -52,4 +53,4 @@ def _rag(chat: LunaChat) -> RAGSystem | None:
 
 
 def _passages(count: int) -> str:
-    return texts.ONE_PASSAGE if count == 1 else texts.MANY_PASSAGES.format(count=count)
+    return counted(count, *texts.PASSAGES)

@@ -13,6 +13,7 @@ from lunagpt.data.documents import CONTENT_FIELDS, TITLE_FIELDS, find_field, fir
 from lunagpt.data.row_files import format_of, read_rows
 from lunagpt.data.row_writing import as_cell, write_rows
 from lunagpt.errors import DataError
+from lunagpt.reporting.numbers import counted
 
 _REASONS_KEPT = 20
 _REASONS_SHOWN = 5
@@ -46,9 +47,9 @@ class ConversionReport:
             self.problems.append((number, reason))
 
     def __str__(self) -> str:
-        lines = [f'{_count(self.written, "registro gravado", "registros gravados")} em "{self.output}".']
+        lines = [f'{counted(self.written, "registro gravado", "registros gravados")} em "{self.output}".']
         if self.left_out:
-            lines.append(f"{_count(self.left_out, 'registro ficou', 'registros ficaram')} de fora:")
+            lines.append(f"{counted(self.left_out, 'registro ficou', 'registros ficaram')} de fora:")
             lines += [f"  linha {number}: {reason}" for number, reason in self.problems[:_REASONS_SHOWN]]
             if self.left_out > _REASONS_SHOWN:
                 lines.append(f"  e mais {self.left_out - _REASONS_SHOWN}")
@@ -242,7 +243,3 @@ def _unused(identity: str, seen: set[str]) -> str:
         unused = f"{identity}#{number}"
     seen.add(unused)
     return unused
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}".replace(",", ".")

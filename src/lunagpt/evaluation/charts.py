@@ -19,8 +19,8 @@ from lunagpt.evaluation.comparison import (
 )
 from lunagpt.files import atomic_write_bytes
 from lunagpt.reporting.charts import WHISKER_SPREAD, wrapped
+from lunagpt.reporting.numbers import number, percent
 from lunagpt.reporting.style import LIGHT
-from lunagpt.reporting.wording import number, percent
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")  # the shapes of `lunagpt.reporting.style`, in the same order
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")

@@ -25,7 +25,8 @@ from lunagpt.evaluation.results import METRIC_TITLES, Evaluation, Result
 from lunagpt.evaluation.suites import Suite, load_suite
 from lunagpt.evaluation.task import Row, Task
 from lunagpt.reporting.machine import describe_machine
-from lunagpt.reporting.wording import listing, number
+from lunagpt.reporting.numbers import number
+from lunagpt.reporting.wording import listing
 
 AnyPath = str | PathLike[str]
 Notify = Callable[[str], None]

@@ -13,6 +13,7 @@ from typing import Any
 
 from lunagpt.data.readers import SUPPORTED
 from lunagpt.errors import DataError, reason_of
+from lunagpt.reporting.numbers import counted, number
 
 #: Version of the JSON form.
 FORMAT = "lunagpt-contamination-1"
@@ -124,7 +125,7 @@ class ContaminationReport:
             "# Contaminação: o que o treino tem em comum com a avaliação",
             "",
             f"Sequências de {self.ngram} palavras iguais (sem contar maiúsculas, acentos e pontuação) entre "
-            f"{_files(len(self.training))} de treino ({_thousands(words)} palavras) e "
+            f"{_files(len(self.training))} de treino ({number(words, 0)} palavras) e "
             f"{_files(len(self.tasks))} de avaliação. Uma linha com pelo menos uma sequência em comum conta "
             f"como suja. Linhas de {MIN_WORDS} a {self.ngram - 1} palavras são comparadas inteiras; mais "
             "curtas não são verificadas.",
@@ -137,14 +138,12 @@ class ContaminationReport:
             sources = sorted(overlap.by_source.items(), key=lambda entry: -entry[1])
             shown = ", ".join(f"{label} ({count})" for label, count in sources[:4])
             rest = f" e mais {len(sources) - 4}" if len(sources) > 4 else ""
-            dirty = (
-                f"{overlap.dirty} ({100 * overlap.share:.1f} %)".replace(".", ",") if overlap.dirty else "0"
-            )
+            share = f" ({number(100 * overlap.share, 1)} %)" if overlap.dirty else ""
             cells = [
                 name,
-                _thousands(overlap.items),
-                _thousands(overlap.checked),
-                dirty,
+                number(overlap.items, 0),
+                number(overlap.checked, 0),
+                number(overlap.dirty, 0) + share,
                 str(overlap.half_dirty),
                 str(overlap.only_context),
                 shown + rest,
@@ -215,9 +214,5 @@ def _names(source: str, label: str) -> bool:
     )
 
 
-def _files(number: int) -> str:
-    return f"{number} arquivo{'' if number == 1 else 's'}"
-
-
-def _thousands(number: int) -> str:
-    return f"{number:,}".replace(",", ".")
+def _files(amount: int) -> str:
+    return counted(amount, "arquivo", "arquivos")

@@ -6,7 +6,8 @@ import math
 
 from lunagpt.evaluation.comparison import Comparison, Duel, TaskComparison, floor
 from lunagpt.evaluation.results import Result
-from lunagpt.reporting.wording import count, listing, number, p_value, percent, points
+from lunagpt.reporting.numbers import count, number, p_value, percent, points
+from lunagpt.reporting.wording import listing
 
 _MOST_NAMED = 4  # tasks named in a sentence before it says how many more there are
 

@@ -15,7 +15,7 @@ from lunagpt.evaluation.comparison import floor
 from lunagpt.evaluation.findings import write_value
 from lunagpt.evaluation.results import Evaluation, Result, load_evaluation, statistic_of
 from lunagpt.reporting.markdown import escaped, table
-from lunagpt.reporting.wording import number
+from lunagpt.reporting.numbers import number
 
 #: Results of a model by task and metric.
 Column = dict[tuple[str, str], Result]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from lunagpt.reporting.machine import describe_machine
 from lunagpt.reporting.markdown import escaped, table
-from lunagpt.reporting.wording import listing, number, significant
+from lunagpt.reporting.numbers import number, significant
+from lunagpt.reporting.wording import listing
 
 Measurements = Mapping[str, Mapping[str, float]]
 

@@ -9,7 +9,7 @@ from lunagpt.evaluation.comparison import Comparison, TaskComparison, floor, rad
 from lunagpt.reporting import charts
 from lunagpt.reporting.charts import Mark, Row, Scale
 from lunagpt.reporting.html import Html, element, facts, join, page, pairs, paragraph, section, table
-from lunagpt.reporting.wording import count, number, percent, points
+from lunagpt.reporting.numbers import count, number, percent, points
 
 _SHARES = Scale(0.0, 1.0, lambda share: percent(share, 0), (0.0, 0.25, 0.5, 0.75, 1.0))
 

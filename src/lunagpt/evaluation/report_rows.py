@@ -16,7 +16,8 @@ from lunagpt.evaluation.comparison import (
 from lunagpt.evaluation.paired import PairedTest
 from lunagpt.evaluation.performance_report import BUSY
 from lunagpt.evaluation.results import Result
-from lunagpt.reporting.wording import count, duration, number, shortened
+from lunagpt.reporting.numbers import count, duration, number
+from lunagpt.reporting.wording import shortened
 
 _LONGEST_QUESTION = 700  # characters of an item that are shown
 _SHORTEST_PASSAGE = 200

@@ -11,6 +11,7 @@ import torch
 from lunagpt.errors import ConfigError, ModelFolderError
 from lunagpt.models.luna_model import LunaModel
 from lunagpt.models.parameters import unique_state
+from lunagpt.reporting.numbers import decimal
 
 # Settings that say nothing about the weights.
 _FREE = ("name", "base_path", "preset", "max_position_embeddings")
@@ -33,7 +34,7 @@ def average(first: LunaModel, second: LunaModel, weight: float = 0.5) -> LunaMod
         ModelFolderError: the models differ in shape or in their vocabulary; says in what.
     """
     if not 0 <= weight <= 1:
-        raise ConfigError(f"O peso da média é {weight:g}, e deve ficar entre 0 e 1.")
+        raise ConfigError(f"O peso da média é {decimal(weight, 6)}, e deve ficar entre 0 e 1.")
     differing = _differences(first, second)
     if differing:
         raise ModelFolderError(

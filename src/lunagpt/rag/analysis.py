@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lunagpt.rag.passages import Passage
 from lunagpt.rag.topics import Topic
-from lunagpt.reporting.wording import number
+from lunagpt.reporting.numbers import number
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from lunagpt.rag.analysis import Analysis
 from lunagpt.reporting import charts
 from lunagpt.reporting.charts import Mark, Row, Scale
 from lunagpt.reporting.html import Html, element, facts, items, join, page, pairs, paragraph, section, table
-from lunagpt.reporting.wording import count, listing, number, percent
+from lunagpt.reporting.numbers import count, number, percent
+from lunagpt.reporting.wording import listing
 
 _UNIT = Scale(0.0, 1.0, lambda value: number(value, 1), (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 _MOST_QUESTIONS = 60  # in the chart; the worst ones

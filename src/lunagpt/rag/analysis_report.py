@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from lunagpt.rag import analysis_wording as wording
 from lunagpt.rag.analysis import Analysis
 from lunagpt.reporting.markdown import bar, escaped, table
-from lunagpt.reporting.wording import listing, number, percent
+from lunagpt.reporting.numbers import number, percent
+from lunagpt.reporting.wording import listing
 
 _MOST_PAIRS = 10
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from lunagpt.rag.analysis import Analysis
 from lunagpt.rag.passages import Passage, context_line
-from lunagpt.reporting.wording import count, listing, number, percent, shortened
+from lunagpt.reporting.numbers import count, number, percent
+from lunagpt.reporting.wording import listing, shortened
 
 TITLE = "Análise da base de documentos"
 _MAIN_TOPICS = 3

@@ -29,7 +29,8 @@ from lunagpt.rag.passages import Passage
 from lunagpt.rag.store import DocumentStore
 from lunagpt.rag.system import RAGSystem
 from lunagpt.rag.topics import Topic, find_topics
-from lunagpt.reporting.wording import number, shortened
+from lunagpt.reporting.numbers import number
+from lunagpt.reporting.wording import shortened
 
 _MOST_PASSAGES = 20_000  # examined for topics and lengths; larger bases are sampled
 _MOST_FOR_DUPLICATES = 5_000

@@ -19,6 +19,7 @@ from lunagpt.errors import reason_of
 from lunagpt.files import sha256_file
 from lunagpt.rag.schema import Database
 from lunagpt.rag.writing import Chunking, DocumentWriter, PreparedDocument, storable
+from lunagpt.reporting.numbers import counted, number
 
 if TYPE_CHECKING:
     from lunagpt.data.loaders import FoundFile
@@ -75,22 +76,22 @@ class SyncSummary:
             (self.unchanged, "sem mudança", "sem mudança"),
             (self.removed, "removido", "removidos"),
         )
-        parts = [_counted(*entry) for entry in counts if entry[0]]
-        if parts:  # "2 arquivos novos, 1 removido"
-            number, _, rest = parts[0].partition(" ")
-            parts[0] = f"{_counted(int(number), 'arquivo', 'arquivos')} {rest}"
+        found = [entry for entry in counts if entry[0]]
+        parts = [counted(*entry) for entry in found]
+        if found:  # "2 arquivos novos, 1 removido"
+            amount, one, many = found[0]
+            parts[0] = counted(amount, f"arquivo {one}", f"arquivos {many}")
         else:
             parts = ["Nenhum arquivo para ler"]
-        seconds = f"{self.seconds:.1f}".replace(".", ",")
-        read = _counted(self.documents, "documento lido", "documentos lidos")
-        lines = [f"{', '.join(parts)} ({read} em {seconds} s)."]
+        read = counted(self.documents, "documento lido", "documentos lidos")
+        lines = [f"{', '.join(parts)} ({read} em {number(self.seconds, 1)} s)."]
         lines += _listed(self.problems, "arquivo não pôde ser lido", "arquivos não puderam ser lidos")
         lines += _listed(self.notes, "aviso", "avisos")
         by_reason: dict[str, list[str]] = {}
         for name, reason in self.skipped:
             by_reason.setdefault(reason, []).append(name)
         if self.skipped:
-            lines.append(f"{_counted(len(self.skipped), 'arquivo pulado', 'arquivos pulados')}:")
+            lines.append(f"{counted(len(self.skipped), 'arquivo pulado', 'arquivos pulados')}:")
         for reason, names in by_reason.items():
             some = ", ".join(names[:_NAMES]) + (", …" if len(names) > _NAMES else "")
             lines.append(f"  {reason}: {some}")
@@ -320,14 +321,10 @@ def _gone(
     ]
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
-
-
 def _listed(entries: Sequence[tuple[str, str]], one: str, many: str) -> list[str]:
     if not entries:
         return []
-    lines = [f"{_counted(len(entries), one, many)}:"]
+    lines = [f"{counted(len(entries), one, many)}:"]
     lines += [f"  {name} {phrase}" for name, phrase in entries[:_SHOWN]]
     if len(entries) > _SHOWN:
         lines.append(f"  … e mais {len(entries) - _SHOWN}")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lunagpt.reporting.html import Html, element, html, join
+from lunagpt.reporting.numbers import percent
 from lunagpt.reporting.style import LIGHT, SHAPES
-from lunagpt.reporting.wording import percent
 
 WHISKER_SPREAD = 0.035  # radians between the intervals of two series on a spoke of a radar chart
 _LANE = 20  # pixels of height per series in a row

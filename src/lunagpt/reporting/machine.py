@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from lunagpt.reporting.wording import count, number
+from lunagpt.reporting.numbers import count, number
 
 
 def describe_machine() -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lunagpt.reporting.numbers import in_bytes, number
 from lunagpt.tokenizer.trainer import Recipe, WordTable, train_tokenizer
 
 _STAGES = {
@@ -64,19 +65,17 @@ def run_training(
     tokenizer = train_tokenizer(table, vocab_size, output, recipe=method, progress=notify)
     report = table.report
     lines = [
-        f'Vocabulário de {tokenizer.vocab_size} tokens gravado em "{output}".',
-        f"Textos lidos: {report.documents} ({_megabytes(sum(report.bytes_by_group.values()))}).",
+        f'Vocabulário de {number(tokenizer.vocab_size, 0)} tokens gravado em "{output}".',
+        f"Textos lidos: {number(report.documents, 0)} ({in_bytes(sum(report.bytes_by_group.values()))}).",
     ]
     if held_out:
         lines.append(
-            f"Textos deixados de fora por repetirem trechos reservados: {report.held_out_documents}."
+            "Textos deixados de fora por repetirem trechos reservados: "
+            f"{number(report.held_out_documents, 0)}."
         )
     if tokenizer.vocab_size < vocab_size:
         lines.append(
-            f"O texto é pequeno demais para {vocab_size} tokens; use mais dados para um vocabulário maior."
+            f"O texto é pequeno demais para {number(vocab_size, 0)} tokens; use mais dados para um "
+            "vocabulário maior."
         )
     return Summary(Path(output), tokenizer.vocab_size, "\n".join(lines))
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB".replace(".", ",")

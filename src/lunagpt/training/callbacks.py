@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.errors import ConfigError, LunaError
+from lunagpt.reporting.numbers import number
 
 if TYPE_CHECKING:
     from lunagpt.training.trainer import Trainer
@@ -161,9 +162,8 @@ class SampleCallback(Callback):
             model.train()
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "samples.txt").open("a", encoding="utf-8") as stream:
-            stream.write(
-                f"=== passo {results['step']}, perda {results['loss']:.4f} ===\n" + "\n".join(texts) + "\n"
-            )
+            heading = f"=== passo {results['step']}, perda {number(results['loss'], 4)} ===\n"
+            stream.write(heading + "\n".join(texts) + "\n")
 
 
 def _curves() -> Callback:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from lunagpt.reporting.numbers import number
+
 WORTH_COMPILING = 900.0  # seconds of training; compiling takes one to three minutes on two cores
 WORTHWHILE = 1.05  # compiled code must win by more than the noise of the measurement
 
@@ -75,7 +77,7 @@ def compile_if_faster(
     if plain is None or compiled is None:
         notice("torch.compile ligado.")
         return
-    comparison = f"{compiled:.2f} s contra {plain:.2f} s por passada"
+    comparison = f"{number(compiled)} s contra {number(plain)} s por passada"
     if plain < compiled * WORTHWHILE:
         restore_layers(model)
         notice(f"torch.compile não ajuda aqui ({comparison}); sigo sem ele.")

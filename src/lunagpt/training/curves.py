@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lunagpt.files import atomic_write_bytes
+from lunagpt.reporting.numbers import number, significant
 from lunagpt.training.callbacks import Callback
 from lunagpt.training.journal import FILE, read_journal
 
@@ -86,7 +87,7 @@ def draw_curves(journal: Path, picture: Path, title: str | None = None) -> None:
     if validation:
         at = [row["tokens_read"] / 1e6 for row in validation]
         points = [row[measure] for row in validation]
-        label_of_last = f"validação (última: {points[-1]:.3f})".replace(".", ",")
+        label_of_last = f"validação (última: {number(points[-1], 3)})"
         upper.plot(at, points, color=ORANGE, marker="o", markersize=4, linewidth=1.2, label=label_of_last)
     # The first steps are far above the rest and would flatten it.
     later = sorted(values[len(values) // 20 :] + [row[measure] for row in validation])
@@ -121,4 +122,4 @@ def smoothed(values: list[float]) -> list[float]:
 
 
 def _comma(value: float, position: int) -> str:
-    return f"{value:g}".replace(".", ",")
+    return significant(value, 6)

@@ -7,6 +7,7 @@ from typing import Any
 from lunagpt.errors import ConfigError
 from lunagpt.models.growing_network import GrowingNetwork
 from lunagpt.models.luna_model import LunaModel
+from lunagpt.reporting.numbers import in_words
 from lunagpt.training.callbacks import Callback
 from lunagpt.training.compilation import compile_layers, is_compiled
 from lunagpt.training.trainer import Trainer
@@ -78,7 +79,7 @@ class GrowthCallback(Callback):
             compile_layers(model)
         trainer.notice(
             f"Passo {step}: o modelo cresceu de {before} para {len(model.layers)} camadas "
-            f"({self.settings.method}); agora tem {model.num_parameters() / 1e6:.1f} M de parâmetros."
+            f"({self.settings.method}); agora tem {in_words(model.num_parameters(), 'parâmetros')}."
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from lunagpt.reporting.numbers import number
 from lunagpt.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -86,11 +87,6 @@ def describe(metrics: dict[str, Any]) -> str:
     if "bits_per_byte" in metrics:
         parts.append(f"{number(metrics['bits_per_byte'], 4)} bits/byte")
     return ", ".join(parts)
-
-
-def number(value: float, digits: int) -> str:
-    """1234.5 -> "1.234,5": thousands and decimals as written in Brazil."""
-    return f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
 
 
 def duration(seconds: float) -> str:

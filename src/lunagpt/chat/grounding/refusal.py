@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lunagpt.data.grounding_format import NO_ANSWER
+from lunagpt.reporting.numbers import counted
+from lunagpt.reporting.wording import listing
 
 _LONGEST_QUERY = 120
 _NOT_FOUND = "Não encontrei isso"
@@ -36,7 +38,7 @@ def refusal_text(query: str, searched: Sequence[Searched]) -> str:
     places = [_place(place) for place in searched]
     shown = query if len(query) <= _LONGEST_QUERY else query[: _LONGEST_QUERY - 1].rstrip() + "…"
     wanted = f" por “{words}”" if (words := shown.strip(" ?")) else ""
-    text = f"{NO_ANSWER} Procurei{wanted} {_listed(places)}."
+    text = f"{NO_ANSWER} Procurei{wanted} {listing(places)}."
     own = [place for place in searched if not place.built_in]
     nearest = next((place.passages[0] for place in own or searched if place.passages), None)
     if nearest is not None and nearest.get("title"):
@@ -49,7 +51,7 @@ def unsourced_text(searched: Sequence[Searched]) -> str:
     """What is said where a small model would have to invent a fact."""
     places = [place.name for place in searched]
     return (
-        f"{_NOT_FOUND} {_listed(places)}, e sem uma fonte eu poderia inventar a resposta. Se você tiver "
+        f"{_NOT_FOUND} {listing(places)}, e sem uma fonte eu poderia inventar a resposta. Se você tiver "
         f"documentos "
         "sobre o assunto, posso procurar neles (luna index)."
     )
@@ -73,11 +75,4 @@ def finds_nothing(answer: str) -> bool:
 def _place(place: Searched) -> str:
     if place.documents is None:
         return place.name
-    count = "1 documento" if place.documents == 1 else f"{place.documents} documentos"
-    return f"{place.name} ({count})"
-
-
-def _listed(items: Sequence[str]) -> str:
-    if len(items) < 2:
-        return "".join(items)
-    return ", ".join(items[:-1]) + " e " + items[-1]
+    return f"{place.name} ({counted(place.documents, 'documento', 'documentos')})"

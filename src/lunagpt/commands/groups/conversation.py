@@ -9,9 +9,9 @@ import typer
 
 import lunagpt
 from lunagpt.commands import help_texts, options, parsing
-from lunagpt.commands.numbers import decimal
 from lunagpt.commands.usage import UsageProblem
 from lunagpt.generation import SamplingParams
+from lunagpt.reporting.numbers import decimal
 
 _DEFAULTS = SamplingParams()
 

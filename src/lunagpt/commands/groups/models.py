@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lunagpt.commands import help_texts, parsing
-from lunagpt.commands.numbers import decimal
+from lunagpt.reporting.numbers import decimal
 
 InspectTextOption = Annotated[
     str | None, typer.Option("--text", metavar="TEXTO", help=help_texts.INSPECT_TEXT)

@@ -9,6 +9,7 @@ from lunagpt.data.loaders import problems
 from lunagpt.data.loaders.cleaning import clean_line, clean_text, tidy_lines
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem
+from lunagpt.reporting.numbers import decimal
 
 
 class TextBuilder:
@@ -86,6 +87,5 @@ class TextBuilder:
         self._parts.append(text)
         self._length += len(text)
         if self._length > self._limits.characters:
-            limit = f"{self._limits.characters / 1e6:g}".replace(".", ",")
-            raise FileProblem(problems.TOO_MUCH_TEXT.format(limit=limit))
+            raise FileProblem(problems.TOO_MUCH_TEXT.format(limit=decimal(self._limits.characters / 1e6, 6)))
         return start

@@ -14,6 +14,7 @@ from lunagpt.data.loaders.builder import TextBuilder
 from lunagpt.data.loaders.cleaning import clean_line, clean_text, tidy_lines
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem
+from lunagpt.reporting.numbers import decimal
 
 # A value is a text (cleaned, see `scalar_text`) or labelled values in order; what is repeated has the same
 # label each time.
@@ -52,7 +53,7 @@ class NodeReader:
         if depth > self._limits.depth:
             raise FileProblem(problems.TOO_DEEP.format(limit=self._limits.depth))
         if self._nodes > self._limits.nodes:
-            raise FileProblem(problems.TOO_MANY_NODES.format(limit=f"{self._limits.nodes / 1e6:g}"))
+            raise FileProblem(problems.TOO_MANY_NODES.format(limit=decimal(self._limits.nodes / 1e6, 6)))
 
     def _pairs(self, value: Mapping[Any, Any], depth: int) -> list[tuple[str, Node]]:
         pairs: list[tuple[str, Node]] = []

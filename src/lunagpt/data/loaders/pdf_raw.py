@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lunagpt.data.loaders import problems
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem
+from lunagpt.reporting.numbers import decimal
 
 MAX_BOOKMARKS = 5_000
 MAX_BOOKMARK_DEPTH = 6
@@ -46,7 +47,7 @@ class RawPdf:
         self.pages.append(text)
         self._characters += len(text)
         if self._characters > limits.characters:
-            raise FileProblem(problems.TOO_MUCH_TEXT.format(limit=f"{limits.characters / 1e6:g}"))
+            raise FileProblem(problems.TOO_MUCH_TEXT.format(limit=decimal(limits.characters / 1e6, 6)))
 
 
 def is_blank(text: str) -> bool:

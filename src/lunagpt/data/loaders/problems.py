@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lunagpt.errors import DataError
+from lunagpt.reporting.numbers import number
 
 
 class FileProblem(DataError):
@@ -80,5 +81,5 @@ SKIPPED_DEEP_FOLDER = "pasta aninhada demais"
 def megabytes(size: int) -> str:
     """``"12,5 MB"``: a size in bytes as people read it."""
     if size < 1 << 20:
-        return f"{max(size, 1) / 1024:.1f} KB".replace(".", ",")
-    return f"{size / (1 << 20):.1f} MB".replace(".", ",")
+        return f"{number(max(size, 1) / 1024, 1)} KB"
+    return f"{number(size / (1 << 20), 1)} MB"

@@ -16,6 +16,7 @@ from lunagpt.data.loaders.outline import NodeReader, plain_value, scalar_text, w
 from lunagpt.data.loaders.problems import FileProblem
 from lunagpt.data.loaders.reading import Reading
 from lunagpt.errors import DataError
+from lunagpt.reporting.numbers import decimal
 
 _QUESTION_FIELDS = ("pergunta", "question", "instruction", "instrucao", "instrução", "q")
 _ANSWER_FIELDS = ("resposta", "answer", "output", "saida", "saída", "r", "a")
@@ -32,8 +33,7 @@ def documents_of_rows(rows: Sequence[Row], reading: Reading) -> list[Document]:
         FileProblem: no text, or a limit is passed.
     """
     if len(rows) > reading.limits.rows:
-        limit = f"{reading.limits.rows:,}".replace(",", ".")
-        raise FileProblem(problems.TOO_MANY_ROWS.format(limit=limit))
+        raise FileProblem(problems.TOO_MANY_ROWS.format(limit=decimal(reading.limits.rows)))
     sample = rows[:: max(1, len(rows) // _SAMPLE_ROWS)]
     if sum(is_text_row(row) for _, row in sample) * 2 <= len(sample):
         return [_table(rows, reading)]
@@ -84,7 +84,7 @@ def _row_document(number: int, row: Any, reading: Reading) -> Document:
     if not content:
         raise DataError("o texto está vazio")
     if len(content) > reading.limits.characters:
-        raise DataError(problems.TOO_MUCH_TEXT.format(limit=f"{reading.limits.characters / 1e6:g}"))
+        raise DataError(problems.TOO_MUCH_TEXT.format(limit=decimal(reading.limits.characters / 1e6, 6)))
     same = content == document.content
     metadata = {**reading.about, "file": reading.id, "line": number, **plain_value(document.metadata)}
     return Document(

@@ -21,6 +21,7 @@ from lunagpt.data.loaders import problems
 from lunagpt.data.loaders.limits import Limits
 from lunagpt.data.loaders.problems import FileProblem
 from lunagpt.errors import DataError, LunaError, reason_of
+from lunagpt.reporting.numbers import decimal
 
 # A child that has served this many files is replaced: what libraries leak does not add up.
 _FILES_PER_CHILD = 2_000
@@ -119,7 +120,7 @@ class Sandbox:
         """Why the child did not answer."""
         code = child.returncode
         if late.is_set():
-            return FileProblem(problems.TIME.format(limit=f"{self.limits.wall_seconds:g}".replace(".", ",")))
+            return FileProblem(problems.TIME.format(limit=decimal(self.limits.wall_seconds)))
         if code is not None and -code == _signal_number("SIGXCPU"):
             return FileProblem(problems.TIME.format(limit=self.limits.cpu_seconds))
         return FileProblem(problems.CRASHED)

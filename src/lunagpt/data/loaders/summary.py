@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lunagpt.data.loaders.cleaning import clean_line
 from lunagpt.data.loaders.loading import FileResult
+from lunagpt.reporting.numbers import counted
 
 _NAMES_SHOWN = 3
 _FILES_SHOWN = 20
@@ -56,15 +57,15 @@ class LoadSummary:
     def __str__(self) -> str:
         lines = [self._headline()]
         if self.problems:
-            count = _count(len(self.problems), "arquivo não pôde ser lido", "arquivos não puderam ser lidos")
+            count = counted(len(self.problems), "arquivo não pôde ser lido", "arquivos não puderam ser lidos")
             lines.append(f"\n{count}:")
             lines += _listed(self.problems)
         if self.notes:
-            lines.append(f"\n{_count(len(self.notes), 'aviso', 'avisos')} sobre o que foi lido:")
+            lines.append(f"\n{counted(len(self.notes), 'aviso', 'avisos')} sobre o que foi lido:")
             lines += _listed(self.notes)
         if self.skipped:
             total = sum(map(len, self.skipped.values()))
-            lines.append(f"\n{_count(total, 'arquivo pulado', 'arquivos pulados')}:")
+            lines.append(f"\n{counted(total, 'arquivo pulado', 'arquivos pulados')}:")
             for reason, names in sorted(self.skipped.items(), key=lambda item: (-len(item[1]), item[0])):
                 shown = ", ".join(names[:_NAMES_SHOWN])
                 more = len(names) - _NAMES_SHOWN
@@ -75,12 +76,12 @@ class LoadSummary:
     def _headline(self) -> str:
         if not self.files:
             return "Não há arquivos nesta pasta."
-        read = _count(self.read, "arquivo lido", "arquivos lidos")
+        read = counted(self.read, "arquivo lido", "arquivos lidos")
         if not self.read:
             return "Nenhum arquivo foi lido."
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
-        documents = _count(self.documents, "documento", "documentos")
-        characters = _count(self.characters, "caractere", "caracteres")
+        documents = counted(self.documents, "documento", "documentos")
+        characters = counted(self.characters, "caractere", "caracteres")
         return f"{read} ({kinds}): {documents}, {characters}."
 
 
@@ -94,7 +95,3 @@ def _listed(items: list[tuple[str, str]]) -> list[str]:
     lines = [f"  {name}: {text}" for name, text in items[:_FILES_SHOWN]]
     more = len(items) - _FILES_SHOWN
     return [*lines, f"  e mais {more}"] if more > 0 else lines
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}".replace(",", ".")

@@ -18,6 +18,7 @@ from lunagpt.evaluation.behaviours.text_measures import (
     wanted_pattern,
     words,
 )
+from lunagpt.reporting.numbers import decimal
 
 # A question of six words or more that comes back whole with at most five others says nothing.
 _LONG_QUESTION = 5
@@ -95,7 +96,7 @@ def number(answer: Answer, wanted: float) -> str | None:
     results += [found[:1], found[-1:], *(numbers(_ASIDE.sub(" ", part))[-1:] for part in stated)]
     if any(abs(value - wanted) < 1e-6 for places in results for value in places):
         return None
-    shown = f"{wanted:g}".replace(".", ",")
+    shown = decimal(wanted, 6)
     if not found:
         return f"não dá nenhum número; o certo é {shown}"
     return f"o resultado deveria ser {shown}"
