@@ -131,8 +131,8 @@ class _Items:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program, whose options are in `lunagpt.commands.contamination`; returns its exit code."""
-    from lunagpt.cli import run
     from lunagpt.commands.contamination import app
+    from lunagpt.commands.program import run
 
     return run(app, "python -m lunagpt.evaluation.contamination", arguments)
 

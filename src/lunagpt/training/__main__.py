@@ -16,8 +16,8 @@ app.command(cls=LunaCommand, help=help_texts.TRAIN_HELP)(training.train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the program; returns its exit code (see `cli.main`)."""
-    from lunagpt.cli import run
+    """Runs the program; returns its exit code (see `program.run`)."""
+    from lunagpt.commands.program import run
 
     return run(app, "python -m lunagpt.training", arguments)
 

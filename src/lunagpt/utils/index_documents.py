@@ -30,8 +30,8 @@ def index_documents(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the program; returns its exit code (see `cli.main`)."""
-    from lunagpt.cli import run
+    """Runs the program; returns its exit code (see `program.run`)."""
+    from lunagpt.commands.program import run
 
     return run(app, "python -m lunagpt.utils.index_documents", arguments)
 
