@@ -32,6 +32,7 @@ from lunagpt.evaluation import open_language_model
 from lunagpt.evaluation.language_models import LanguageModel
 from lunagpt.evaluation.statistics import wilson_interval
 from lunagpt.reporting.markdown import escaped, table
+from lunagpt.reporting.numbers import number
 from machine import write_table
 
 RESULTS = Path(__file__).parent / "results" / "memoria.md"
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             low, high = wilson_interval(sum(right), len(right))
             cells.append(f"{sum(right)} de {len(right)} ({100 * low:.0f}–{100 * high:.0f} %)")
         first, second = surprise(model, texts)
-        cells += [f"{first:.2f} → {second:.2f}".replace(".", ","), f"{time.process_time() - started:.0f} s"]
+        cells += [f"{number(first)} → {number(second)}", f"{time.process_time() - started:.0f} s"]
         rows.append(cells)
         print(" · ".join(cells), file=sys.stderr, flush=True)
     headers = ["modelo", *TITLES.values(), "bits/byte, 1ª → 2ª vez", "CPU"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -110,15 +109,3 @@ def test_lists_and_quotations() -> None:
     assert listing(["a", "b"], "ou") == "a ou b"
     assert shortened("um texto  em\nduas linhas", 60) == "um texto em duas linhas"
     assert shortened("um texto, que é longo", 12) == "um texto…"
-
-
-def test_nobody_writes_numbers_on_their_own() -> None:
-    """A comma put in by hand is a second way of writing numbers; what reads numbers takes commas out."""
-    root = Path(__file__).parents[2]
-    own = [
-        path.relative_to(root).as_posix()
-        for folder in ("src", "benchmarks")
-        for path in (root / folder).rglob("*.py")
-        if '.replace(".", ",")' in (text := path.read_text(encoding="utf-8")) or 'maketrans(",."' in text
-    ]
-    assert own == ["src/lunagpt/reporting/numbers.py"]
