@@ -5,8 +5,9 @@
 MODELO is what `luna evaluate` takes: a folder, a name, a .gguf file. The exercises are those of
 `lunagpt.data.exercises`, over the literature and the encyclopaedia of `pretrain/valid-*`, which no Luna was
 trained on. A Luna has seen their wording, other models have not; so that no wording decides, an answer is
-right when it has every word and number of the expected one that the question does not have, and is at most
-three times as long. A repetition must be word for word. Where there is no answer, saying so is right.
+right when it has what the expected one tells (its words and numbers, but for those of the question and of
+the frame: "você mora em"), and is at most three times as long. A repetition must be word for word. Where
+there is no answer, saying so is right.
 
 Beside them: by how much words in any order surprise a model (bits per byte) the first and the second time.
 """
@@ -45,6 +46,12 @@ TITLES = {
 PIECE = 3_000  # characters: else a single book would be all of the literature
 SHUFFLED_TEXTS, SHUFFLED_WORDS = 12, 60
 LONGEST_ANSWER = 3  # times the expected one
+FRAME = frozenset(
+    """
+    a abre anos aniversário ao aos às como cuida custa da das de disso do e em é favorita fecha fica funciona
+    gosta mora na nasceu no nome o que quem r se seu sua tem trabalha um uma você
+    """.split()  # noqa: SIM905
+)
 _WORD = re.compile(r"\w+(?:[,.-]\w+)*")
 _CITATION = re.compile(r"\[\d+\]")
 
@@ -78,8 +85,10 @@ def is_right(kind: str, asked: str, expected: str, answer: str) -> bool:
         return is_refusal(answer)
     if kind == "repeat":
         return words(answer) == words(expected)
+    if "ainda não" in expected:
+        return "não" in words(answer)
     question = set(words(asked.rsplit("Pergunta: ", 1)[-1]))
-    wanted = set(words(expected)) - question
+    wanted = set(words(expected)) - question - FRAME
     return wanted <= set(words(answer)) and len(words(answer)) <= LONGEST_ANSWER * len(words(expected))
 
 

@@ -22,6 +22,7 @@ import card
 import card_training
 import default_model
 import reading
+import recall
 import target_measures
 import targets
 from grounded import Item
@@ -269,3 +270,35 @@ def test_only_a_report_of_present_weights_decides(tmp_path: Path, monkeypatch: p
     assert (name, told["model"], told["n"], told["low"]) == ("luna-nano", "abc", 428, 0.01)
     with pytest.raises(EvaluationError, match="pesos de agora"):
         default_model.verdict(written("def"))
+
+
+# ---- looking back ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "expected", "answer", "right"),
+    [
+        ("repeat", "Repita: o gato azul", "o gato azul", "O gato azul.", True),
+        ("repeat", "Repita: o gato azul", "o gato azul", "o gato", False),
+        ("facts", "Quanto custa o café?", "O café custa R$ 7,90 [2].", "Custa R$ 7,90 [1].", True),
+        ("facts", "Quanto custa o café?", "O café custa R$ 7,90 [2].", "O café custa R$ 7,95 [2].", False),
+        ("facts", "Quem cuida da quadra?", "Quem cuida da quadra é Ana [1].", "A Ana.", True),
+        ("facts", "Quem cuida do teatro?", recall.NO_ANSWER, "Os documentos não dizem.", True),
+        ("facts", "Quem cuida do teatro?", recall.NO_ANSWER, "É a Ana.", False),
+        ("thread", "Qual é o meu nome?", "Seu nome é Igor.", "Você se chama Igor.", True),
+        ("thread", "Qual é o meu nome?", "Seu nome é Igor.", "Seu nome é Ana.", False),
+        ("thread", "Onde eu moro?", "Você ainda não me contou onde mora.", "Não sei onde você mora.", True),
+        ("thread", "Onde eu moro?", "Você ainda não me contou onde mora.", "Você mora em Faro.", False),
+        (
+            "thread",
+            "Qual é o meu nome?",
+            "Seu nome é Igor.",
+            "Seu nome é Ana, Rui, Eva, Igor, Zeca, Lia, Davi, Caio, Sara ou Noé.",
+            False,
+        ),
+    ],
+)
+def test_an_answer_is_right_by_what_it_adds(
+    kind: str, asked: str, expected: str, answer: str, right: bool
+) -> None:
+    assert recall.is_right(kind, asked, expected, answer) is right
