@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,13 +43,7 @@ class Luna:
 
 
 @pytest.fixture(name="luna")
-def luna_fixture(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Iterator[Luna]:
+def luna_fixture(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Luna:
     """`luna("chat", "Olá")` gives the exit code, the output and the error output."""
     monkeypatch.setenv("LUNA_HOME", str(tmp_path / "luna"))
-    # `show_log` changes the package's logger; other tests must not feel it
-    logger = logging.getLogger("lunagpt")
-    before = (logger.handlers, logger.propagate, logger.level)
-    yield Luna(monkeypatch, capsys)
-    logger.handlers, logger.propagate, logger.level = before
+    return Luna(monkeypatch, capsys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,10 +115,11 @@ def test_a_server_that_errs_is_an_error(reply: tuple[int, Any], message: str) ->
 
 
 def test_a_server_that_is_not_there_is_an_error() -> None:
-    with server(saying("")) as (address, _):
-        pass
-    with pytest.raises(EvaluationError, match="no ar"):
-        OpenAIServer(address, "m", timeout=5)([])
+    with socket.socket() as taken:  # nobody else gets this port, and nobody listens on it
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        with pytest.raises(EvaluationError, match="no ar"):
+            OpenAIServer(address, "m", timeout=5)([])
     with pytest.raises(EvaluationError, match="http://"):
         OpenAIServer("localhost:8000", "m")
 

