@@ -146,4 +146,4 @@ def test_the_command_line(recipes: list[Path], capsys: pytest.CaptureFixture[str
     assert cli.main([*command, "--max-steps", "1"]) == 0
     assert (root / "cli" / "ajuste" / "model" / "manifest.json").exists()
     assert cli.main(["train", str(recipes[0]), str(recipes[0])]) == 1
-    assert "se chamam “pretreino”" in capsys.readouterr().err
+    assert 'se chamam "pretreino"' in capsys.readouterr().err

@@ -227,12 +227,25 @@ def test_an_unexpected_error_without_a_place_for_the_log(
         (["tokenizer"], "Falta dizer o comando."),
         (["train"], "Falta o argumento RECEITA."),
         (["info", "a", "b"], "Sobrou na linha de comando: b"),
+        (["index", "documentos", "--output"], "A opção --output precisa de um valor."),
+        (["ask", "--rag"], "A opção --rag precisa de um valor."),
+        (["ask", "--rag", "base"], "Falta o argumento PERGUNTA."),
+        (
+            ["ask", "--rag", "base", "?!"],
+            "A pergunta não tem nenhuma palavra. Escreva o que quer saber.",
+        ),
+        (
+            ["chat", "--rag", "--disable-rag", "x"],
+            "As opções --rag e --disable-rag se contradizem: use só uma.",
+        ),
     ],
 )
 def test_mistakes_on_the_command_line(luna: Luna, arguments: list[str], message: str) -> None:
     code, out, err = luna(*arguments)
     assert (code, out) == (2, "")
-    assert err.startswith(f'Erro: {message}\nVeja como usar com "luna')
+    known = ("chat", "tokenizer", "train", "info", "index", "ask")
+    command = f"luna {arguments[0]}" if arguments[0] in known else "luna"
+    assert err == f'Erro: {message}\nVeja como usar com "{command} --help".\n'
     assert luna.settings == []
 
 
@@ -274,6 +287,11 @@ def test_help_is_portuguese_and_fits_the_screen(
     assert "--help" in out
     assert not ENGLISH.search(re.sub(r"--[\w-]+|luna \w+( \w+)?", "", out))
     assert all(len(line) <= columns for line in out.splitlines())
+
+
+def test_help_has_a_short_name_too(luna: Luna) -> None:
+    assert luna("-h") == luna("--help")
+    assert luna("ask", "-h") == luna("ask", "--help")
 
 
 def test_version(luna: Luna) -> None:

@@ -102,10 +102,13 @@ def test_a_folder_with_files_that_cannot_be_read_warns(
     told = capsys.readouterr()
     assert told.err.startswith("Aviso: Fora da busca, por não poderem ser lidos: 1 arquivo. ")
     assert told.out.endswith("[1] contrato.txt\n"), "a file without a title is cited by its name"
-    assert cli.main(["ask", "--rag", str(documents / "contrato.txt"), "?"]) == 1
+    assert cli.main(["ask", "--rag", str(documents / "contrato.txt"), "qual?"]) == 1
     assert "Diga a pasta em que o arquivo está." in capsys.readouterr().err
-    assert cli.main(["ask", "--rag", str(documents), "?"]) == 0
-    assert "Procurei nos seus documentos (2 documentos)." in capsys.readouterr().out
+    assert cli.main(["ask", "--knowledge-base", str(documents), "x?"]) == 0
+    assert "Procurei por “x” nos seus documentos (2 documentos)." in capsys.readouterr().out
+    for nothing in ("?!", "", "  "):
+        assert cli.main(["ask", "--rag", str(documents), nothing]) == 2
+        assert "A pergunta não tem nenhuma palavra. Escreva" in capsys.readouterr().err
 
 
 def test_the_specified_program_does_the_same(
@@ -126,9 +129,16 @@ def test_indexing_what_cannot_be_indexed(
 ) -> None:
     (tmp_path / "vazia").mkdir()
     assert cli.main(["index", str(tmp_path / "vazia"), "-o", str(tmp_path / "b"), "--no-vectors"]) == 1
-    assert "nenhum documento" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out.startswith("Nenhum arquivo foi lido.\nA base ")
+    assert "está sem documentos. Confira a pasta" in out
+    for place in ("b", "vazia"):  # the empty base, the empty folder
+        assert cli.main(["ask", "--rag", str(tmp_path / place), "quem?"]) == 0
+        assert 'Aviso: Não há nenhum documento em "' in capsys.readouterr().err
     assert cli.main(["index", str(tmp_path / "nenhuma")]) == 1
     assert "Não há pasta em" in capsys.readouterr().err
+    assert cli.main(["index", str(documents / "contrato.txt")]) == 1
+    assert "é um arquivo. Diga a pasta em que ele está." in capsys.readouterr().err
     assert cli.main(["index", str(documents), "-o", str(documents)]) == 1
     assert texts.INDEX_INTO_ITSELF in capsys.readouterr().err
 

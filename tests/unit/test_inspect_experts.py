@@ -132,7 +132,7 @@ def test_inspect_on_the_screen(folders, capsys, tmp_path):
     assert "Camada 0" in capsys.readouterr().out
     assert main(["inspect", "experts", str(folders / "misto"), "--max-tokens", "300"]) == 0
     shown = capsys.readouterr().out
-    assert "300 tokens de artigos da Enciclopédia Luna" in shown
+    assert "300 tokens de verbetes da Enciclopédia Luna" in shown
     assert "alegria" not in shown
 
 

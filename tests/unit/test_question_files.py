@@ -116,4 +116,4 @@ def test_answers_are_printed_if_the_file_cannot_be_written_in_the_end(
     code, out, err = luna("--input", str(tmp_path / "p.txt"), "--output", str(tmp_path / "r.txt"))
     assert code == 1
     assert out.count("Resposta: ") == 2
-    assert err.endswith("não há mais espaço em disco.\n")
+    assert "não há mais espaço em disco. Confira o caminho" in err

@@ -7,11 +7,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lunagpt.config import LunaConfig
 from lunagpt.errors import GenerationError, StoreError
 from lunagpt.reporting.numbers import counted
+
+if TYPE_CHECKING:
+    from lunagpt.rag import RAGSystem
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +121,15 @@ def open_rag(path: str | os.PathLike[str], config: LunaConfig | None) -> Retriev
     """
     from lunagpt.rag import RAGSystem, is_base
 
-    if is_base(Path(path)):
-        return RAGSystem.open(path, config)
+    system = RAGSystem.open(path, config) if is_base(Path(path)) else _read_folder(path, config)
+    if not len(system.document_store):
+        logger.warning('Não há nenhum documento em "%s". O comando luna index lê uma pasta deles.', path)
+    return system
+
+
+def _read_folder(path: str | os.PathLike[str], config: LunaConfig | None) -> RAGSystem:
+    from lunagpt.rag import RAGSystem
+
     if not os.path.isdir(path):
         advice = "Diga a pasta em que o arquivo está" if os.path.isfile(path) else "Confira o caminho"
         raise StoreError(f'Não há base nem pasta de documentos em "{path}". {advice}.')

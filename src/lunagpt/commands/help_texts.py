@@ -6,7 +6,8 @@ from __future__ import annotations
 
 ROOT_HELP = """Luna: um modelo de linguagem em português que roda no seu computador.
 
-Para conversar, use "luna chat". As opções abaixo também funcionam direto, por exemplo:
+Para conversar, use "luna chat". Para perguntar aos seus documentos, use "luna index PASTA" uma vez e depois
+"luna ask --rag base PERGUNTA". As opções abaixo também funcionam direto, por exemplo:
 luna --query "Quem é você?"."""
 CHAT_HELP = """Conversa com a Luna no terminal.
 
@@ -30,7 +31,7 @@ INFO_HELP = "Mostra o que há numa pasta de modelo e confere os arquivos dela."
 INSPECT_HELP = "Mostra o que acontece dentro de um modelo."
 INSPECT_EXPERTS_HELP = """Mostra quais tokens vão para quais especialistas, camada por camada.
 
-Lê um texto (sem --text nem --file, artigos da Enciclopédia Luna) e mostra, de cada especialista, a parte da
+Lê um texto (sem --text nem --file, verbetes da Enciclopédia Luna) e mostra, de cada especialista, a parte da
 carga, o que ele recebe mais do que o esperado e os tokens mais próprios dele. Com roteamento emocional,
 mostra também a emoção lida em --text ou --file e o que ela muda na escolha."""
 UPCYCLE_HELP = """Transforma um modelo denso em um com especialistas, que responde como o original.
@@ -79,7 +80,7 @@ QUERY = "Responde a esta pergunta e termina."
 INPUT = "Arquivo de texto com uma pergunta por linha; cada uma é respondida sem lembrar das outras."
 OUTPUT = "Arquivo para as respostas de --input; sem ela, vão para a tela."
 CONFIG = "Arquivo de configuração (.json ou .yaml)."
-MODEL = "Pasta ou nome do modelo; sem isso, vale o da configuração ou o que vem com o LunaGPT."
+MODEL = "Pasta ou nome do modelo; sem ela, vale o da configuração ou o que vem com o LunaGPT."
 SYSTEM = "Instruções que o modelo lê antes da conversa."
 TEMPERATURE = "Quanto o acaso pesa: 0 escolhe sempre a palavra mais provável; padrão {default}."
 TOP_P = "Sorteia só entre as palavras mais prováveis que somam esta probabilidade; padrão {default}."
@@ -193,9 +194,10 @@ OUT_OF_RANGE = "{value} não serve; use {range}."
 OPTION_BEFORE_COMMAND = "A opção {option} vem depois do comando: {command} {option} ..."
 ONE_MODE_ONLY = "As opções {first} e {second} não combinam: use uma de cada vez."
 RAG_NEEDS_BASE = (
-    "A opção --rag precisa saber onde procurar: indique a base com --knowledge-base, ou na configuração "
-    "(rag.knowledge_base_path)."
+    "A opção --rag precisa saber onde procurar: indique a base com --knowledge-base BASE, ou na "
+    "configuração (rag.knowledge_base_path)."
 )
+QUESTION_WITHOUT_WORDS = "A pergunta não tem nenhuma palavra. Escreva o que quer saber."
 RAG_ON_AND_OFF = "As opções {first} e --disable-rag se contradizem: use só uma."
 RESUME_FROM_ONE = "A opção --resume-from vale para uma receita só; para continuar a sequência, use --resume."
 OUTPUT_NEEDS_INPUT = "A opção --output só serve junto com --input."

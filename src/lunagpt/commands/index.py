@@ -48,14 +48,15 @@ def run_index(
         0, also if single files could not be read (they are listed), or 1 if nothing could.
 
     Raises:
-        DataError: the folder does not exist.
+        DataError: there is no such folder.
         StoreError: the base cannot be written.
     """
     from lunagpt.rag import RAGSystem
 
     failures.show_log(verbose=False)
     if not folder.is_dir():
-        raise DataError(texts.INDEX_NO_FOLDER.format(path=folder))
+        problem = texts.INDEX_A_FILE if folder.exists() else texts.INDEX_NO_FOLDER
+        raise DataError(problem.format(path=folder))
     if output.resolve() == folder.resolve():
         raise DataError(texts.INDEX_INTO_ITSELF)
     settings = LunaConfig.from_environment() if config is None else LunaConfig.from_file(config)

@@ -15,7 +15,7 @@ import typer
 
 from lunagpt.commands import failures, help_texts
 from lunagpt.commands.groups import conversation, documents, evaluation, models, training
-from lunagpt.commands.usage import LunaCommand, LunaGroup, explain
+from lunagpt.commands.usage import HELP_OPTIONS, LunaCommand, LunaGroup, explain
 
 app = typer.Typer(cls=LunaGroup, help=help_texts.ROOT_HELP, add_completion=False, rich_markup_mode=None)
 app.callback(invoke_without_command=True)(conversation.root)
@@ -89,7 +89,7 @@ def _run(application: typer.Typer, program: str, arguments: list[str]) -> int:
     command = typer.main.get_command(application)
     try:
         # Not `command.main`: it would answer Ctrl-C, broken pipes and mistakes in its own way, in English.
-        with command.make_context(program, arguments) as context:
+        with command.make_context(program, arguments, help_option_names=[*HELP_OPTIONS]) as context:
             code = command.invoke(context)
     except typer.Exit as ending:
         return ending.exit_code

@@ -66,9 +66,9 @@ FILE_ERROR = "[sem resposta] {reason}"
 FILE_PROGRESS = "Respondendo {number} de {total}…"
 FILE_DONE = "{count} respostas em {path}"
 FILE_INTERRUPTED = "Interrompido: {count} de {total} respostas em {path}"
-FILE_UNREADABLE = 'Não consegui ler "{path}": {reason}.'
+FILE_UNREADABLE = 'Não consegui ler "{path}": {reason}. Confira o caminho e as permissões.'
 FILE_NO_TEXT = 'O arquivo "{path}" {problem}.'
-FILE_UNWRITABLE = 'Não consegui gravar "{path}": {reason}.'
+FILE_UNWRITABLE = 'Não consegui gravar "{path}": {reason}. Confira o caminho, as permissões e o espaço.'
 FILE_EMPTY = 'Não há perguntas em "{path}": escreva uma por linha.'
 
 # -- documents -----------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ INDEX_STOPPED = "Interrompido. O que já foi lido está na base; o mesmo comando
 INDEX_DONE = 'Base "{base}": {documents} em {chunks}. Já dá para perguntar:'
 DOCUMENTS = ("documento", "documentos")
 PASSAGES = ("trecho", "trechos")
-INDEX_EMPTY = 'Base "{base}": nenhum documento. Confira a pasta e os tipos de arquivo.'
+INDEX_EMPTY = 'A base "{base}" está sem documentos. Confira a pasta e os tipos de arquivo.'
 INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
 INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"
 INDEX_VECTORS_DONE = "Vetores prontos: a busca agora também é pelo significado."
@@ -92,6 +92,7 @@ VECTORS_INCOMPLETE = (
     "A busca pelo significado ainda não vê toda a base: faltam os vetores de {missing}. Para completá-los, "
     "repita o comando luna index com que a base foi feita, ou deixe luna chat aberto com ela."
 )
+INDEX_A_FILE = '"{path}" é um arquivo. Diga a pasta em que ele está.'
 INDEX_NO_FOLDER = 'Não há pasta em "{path}". Confira o caminho dos documentos.'
 INDEX_INTO_ITSELF = "A base não pode ficar na própria pasta de documentos; escolha outra com --output."
 
@@ -178,7 +179,7 @@ INSPECT_ONE_TEXT = "As opções --text e --file não combinam: use uma de cada v
 INSPECT_NO_LAYER = "Não há especialistas na camada {layer}. As camadas que os têm: {layers}."
 INSPECT_HEADING = "{model}: {tokens} tokens de {source}"
 INSPECT_FROM_TEXT = "--text"
-INSPECT_FROM_ENCYCLOPEDIA = "artigos da Enciclopédia Luna"
+INSPECT_FROM_ENCYCLOPEDIA = "verbetes da Enciclopédia Luna"
 INSPECT_LAYER_HEADING = "Camada {layer}: {experts} especialistas, violação máxima {violation} %, {dead}"
 INSPECT_NO_DEAD = "nenhum parado"
 INSPECT_DEAD = "parados: {dead}"

@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from lunagpt.commands import help_texts
 
+HELP_OPTIONS = ("-h", "--help")
 _MAX_WIDTH, _MIN_WIDTH = 100, 30
 _COLUMN = 24  # where the explanations begin
 _NARROW, _NARROW_COLUMN = 60, 4  # on a screen with fewer columns they stand under the names
@@ -33,14 +34,25 @@ class UsageProblem(typer.TyperException):
         self.ctx = ctx
 
 
-class LunaCommand(TyperCommand):
-    """A command whose help page is in Portuguese."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{**kwargs, "options_metavar": help_texts.OPTIONS_METAVAR})
+class _Portuguese:
+    """What commands and groups of them share."""
 
     def get_help(self, ctx: Any) -> str:
         return help_page(self, ctx)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]
+        except typer.TyperException as error:
+            error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined] # not all bring it
+            raise
+
+
+class LunaCommand(_Portuguese, TyperCommand):
+    """A command whose help page and errors are in Portuguese."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "options_metavar": help_texts.OPTIONS_METAVAR})
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -50,7 +62,7 @@ class LunaCommand(TyperCommand):
             raise
 
 
-class LunaGroup(TyperGroup):
+class LunaGroup(_Portuguese, TyperGroup):
     """A group of commands whose help page and errors are in Portuguese."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -59,9 +71,6 @@ class LunaGroup(TyperGroup):
             "subcommand_metavar": help_texts.COMMAND_METAVAR,
         }
         super().__init__(**kwargs)
-
-    def get_help(self, ctx: Any) -> str:
-        return help_page(self, ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.commands:
@@ -122,7 +131,7 @@ def help_page(command: Any, ctx: Any) -> str:
         for p in command.params
         if p.param_type_name == "option"
     ]
-    options.append(("--help", help_texts.HELP_OPTION))
+    options.append((", ".join(HELP_OPTIONS), help_texts.HELP_OPTION))
     for heading, rows in (
         (help_texts.ARGUMENTS_HEADING, arguments),
         (help_texts.COMMANDS_HEADING, commands),

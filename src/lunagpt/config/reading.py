@@ -28,14 +28,14 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
             message names the file and, for bad writing, line and column.
     """
     file = Path(path)
+    if file.is_dir():
+        raise ConfigError(f'"{file}" é uma pasta. Diga o caminho do arquivo de configuração dentro dela.')
     suffix = file.suffix.lower()
     if suffix not in _JSON_SUFFIXES + _YAML_SUFFIXES:
         raise ConfigError(
             f'Não sei ler a configuração "{file}": o nome precisa terminar em .json, .jsonc, .yaml ou .yml.'
         )
     try:
-        if file.is_dir():
-            raise ConfigError(f'"{file}" é uma pasta. Diga o caminho do arquivo de configuração dentro dela.')
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:

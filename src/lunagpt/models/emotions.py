@@ -59,8 +59,8 @@ def read_emotions(model: LunaModel, text: str | list[dict[str, str]]) -> Emotion
     layers = expert_layers(model)
     if not model.config.model.emotional_routing:
         raise ConfigError(
-            "Este modelo não tem roteamento emocional: não lê emoções. Crie um com “luna upcycle MODELO "
-            "SAÍDA --emotional-routing” e treine-o com dados que tragam a coluna emotion."
+            'Este modelo não tem roteamento emocional: não lê emoções. Crie um com "luna upcycle MODELO '
+            'SAÍDA --emotional-routing" e treine-o com dados que tragam a coluna emotion.'
         )
     messages = [{"role": "user", "content": text}] if isinstance(text, str) else text
     ids = model.tokenizer.encode_dialog(messages, add_generation_prompt=True)

@@ -81,10 +81,10 @@ class SyncSummary:
         if found:  # "2 arquivos novos, 1 removido"
             amount, one, many = found[0]
             parts[0] = counted(amount, f"arquivo {one}", f"arquivos {many}")
+            read = counted(self.documents, "documento lido", "documentos lidos")
+            lines = [f"{', '.join(parts)} ({read} em {number(self.seconds, 1)} s)."]
         else:
-            parts = ["Nenhum arquivo para ler"]
-        read = counted(self.documents, "documento lido", "documentos lidos")
-        lines = [f"{', '.join(parts)} ({read} em {number(self.seconds, 1)} s)."]
+            lines = ["Nenhum arquivo foi lido."]
         lines += _listed(self.problems, "arquivo não pôde ser lido", "arquivos não puderam ser lidos")
         lines += _listed(self.notes, "aviso", "avisos")
         by_reason: dict[str, list[str]] = {}

@@ -62,7 +62,7 @@ def jsonl_documents(path: Path, problems: list[str]) -> Iterator[Document]:
                 except (ValueError, RecursionError) as error:
                     problems.append(f"{path.name}, linha {number}: {error}")
     except OSError as error:
-        raise DataError(f'Não consegui ler "{path}": {reason_of(error)}.') from error
+        raise DataError(f'Não consegui ler "{path}": {reason_of(error)}. Confira o caminho.') from error
 
 
 def _row(line: str) -> Any:

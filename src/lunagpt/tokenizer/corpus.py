@@ -98,7 +98,9 @@ def read_text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f'Não consegui ler "{path}": {reason_of(error)}.') from error
+        raise DataError(
+            f'Não consegui ler "{path}": {reason_of(error)}. Confira o caminho e se está em UTF-8.'
+        ) from error
 
 
 class PassageFilter:
@@ -162,7 +164,9 @@ def _read_file(file: Path) -> Iterator[Document]:
     except DataError:
         raise
     except (OSError, ValueError) as error:
-        raise DataError(f'Não consegui ler "{file}": {reason_of(error)}.') from error
+        raise DataError(
+            f'Não consegui ler "{file}": {reason_of(error)}. Confira se o arquivo está inteiro.'
+        ) from error
 
 
 def _jsonl_rows(file: Path) -> Iterator[Mapping[str, Any]]:

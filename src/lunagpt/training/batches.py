@@ -89,7 +89,7 @@ def batch_stream(dataset: Any, batch_size: int, seed: int, num_epochs: int | Non
         return ReplayedStream(dataset, num_epochs)
     raise DataError(
         f"Não sei ler dados de treino do tipo {type(dataset).__name__}. Passe um PackedDataset, uma lista de "
-        "exemplos com “input_ids”, ou um DataLoader do torch."
+        'exemplos com "input_ids", ou um DataLoader do torch.'
     )
 
 

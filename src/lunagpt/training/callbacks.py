@@ -108,7 +108,7 @@ class WandbCallback(Callback):
             import wandb  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             raise LunaError(
-                "use_wandb precisa do pacote “wandb”, que não está instalado. Instale com: pip install wandb "
+                'use_wandb precisa do pacote "wandb", que não está instalado. Instale com: pip install wandb '
                 "ou desligue use_wandb: o registro local (log.jsonl, curves.png) funciona sem ele."
             ) from None
         self.wandb = wandb
@@ -212,7 +212,7 @@ def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) 
         if isinstance(item, Callback):
             chosen.append(item)
         elif item not in NAMES:
-            raise ConfigError(f"Não existe o callback “{item}” nesta versão. Há: {', '.join(NAMES)}.")
+            raise ConfigError(f'Não existe o callback "{item}" nesta versão. Há: {", ".join(NAMES)}.')
         elif (factory := NAMES[item]) is not None:
             chosen.append(factory())
     wanted: list[tuple[bool, Callable[[], Callback]]] = [

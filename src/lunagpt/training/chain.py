@@ -29,7 +29,7 @@ def stage_folders(recipes: Sequence[str | Path], run_dir: str | Path) -> list[Pa
     twice = {stem for stem in stems if stems.count(stem) > 1}
     if twice:
         raise ConfigError(
-            f"Duas receitas da sequência se chamam “{min(twice)}”, e cada uma precisa de uma pasta com o seu "
+            f'Duas receitas da sequência se chamam "{min(twice)}", e cada uma precisa de uma pasta com o seu '
             "nome. Mude o nome de uma delas."
         )
     return [Path(run_dir) / stem for stem in stems]
@@ -69,7 +69,7 @@ def train_chain(
     begun = [folder for folder in folders if list_checkpoints(folder / "checkpoints")]
     if begun and not resume:
         raise ConfigError(
-            f"A pasta “{begun[0]}” já tem um treino. Continue com --resume ou escolha outra em --run-dir."
+            f'A pasta "{begun[0]}" já tem um treino. Continue com --resume ou escolha outra em --run-dir.'
         )
     started = time.monotonic()
     result: dict[str, Any] = {"stop_reason": "finished"}

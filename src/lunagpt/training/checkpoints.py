@@ -81,11 +81,11 @@ def read_state(path: Path) -> dict[str, Any]:
         for name, expected in state["files"].items():
             if sha256_file(path / name) != expected:
                 raise CheckpointError(
-                    f"O arquivo “{path / name}” está danificado (a soma SHA-256 não confere)."
+                    f'O arquivo "{path / name}" está danificado (a soma SHA-256 não confere).'
                 )
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"O ponto de retomada “{path}” está incompleto ou danificado: {reason_of(error)}."
+            f'O ponto de retomada "{path}" está incompleto ou danificado: {reason_of(error)}.'
         ) from error
     return state
 
@@ -119,7 +119,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers) -> dic
             n for n in own if saved[n].shape != own[n].shape
         )
         raise CheckpointError(
-            f"O ponto de retomada “{path}” é de outro modelo: diferem {', '.join(differing[:3])}. "
+            f'O ponto de retomada "{path}" é de outro modelo: diferem {", ".join(differing[:3])}. '
             "Use a mesma configuração de modelo ou outra pasta de execução."
         )
     with torch.no_grad():

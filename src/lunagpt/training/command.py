@@ -73,7 +73,7 @@ def train_command(
     recipe = read_recipe(recipe_path, preset, data_root, changes)
     if not resume and list_checkpoints(run_dir / "checkpoints"):
         raise ConfigError(
-            f"A pasta “{run_dir}” já tem um treino. Continue-o com --resume ou escolha outra em --run-dir."
+            f'A pasta "{run_dir}" já tem um treino. Continue-o com --resume ou escolha outra em --run-dir.'
         )
     base = base_model or recipe.base_model
     if list_checkpoints(run_dir / "checkpoints"):

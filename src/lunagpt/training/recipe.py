@@ -64,7 +64,7 @@ class Recipe:
     def train_dataset(self, tokenizer: Any) -> PackedDataset:
         """The endless stream of training batches."""
         if not self.sources:
-            raise DataError("A receita não diz em que treinar. Preencha “sources” com pelo menos uma fonte.")
+            raise DataError('A receita não diz em que treinar. Preencha "sources" com pelo menos uma fonte.')
         training = self.config.training
         return PackedDataset(
             self.sources,
@@ -117,6 +117,8 @@ def read_recipe(
     Raises:
         ConfigError: the file cannot be read, or a key or value in it is wrong.
     """
+    if not Path(path).exists():
+        raise ConfigError(f'A receita "{path}" não existe. Confira o caminho; há exemplos em configs/treino.')
     values = read_settings(path)
     root = values.pop("root", ".") if data_root is None else data_root
     values.pop("root", None)
@@ -153,10 +155,10 @@ def _apply(values: dict[str, Any], change: str) -> None:
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and section and key):
         raise ConfigError(
-            f"Não entendi “{change}”. Escreva seção.chave=valor, como training.learning_rate=0.001."
+            f'Não entendi "{change}". Escreva seção.chave=valor, como training.learning_rate=0.001.'
         )
     try:
         value = parse_yaml(f"x: {text}")["x"]
     except ConfigError as error:
-        raise ConfigError(f"Não entendi o valor em “{change}”: {error}") from None
+        raise ConfigError(f'Não entendi o valor em "{change}": {error}') from None
     values[section] = {**(values.get(section) or {}), key: value}

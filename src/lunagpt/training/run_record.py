@@ -64,7 +64,7 @@ def read_record(folder: Path) -> RunRecord | None:
         return RunRecord(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"Não consegui ler “{path}” ({reason_of(error)}). Apague-o para continuar o treino."
+            f'Não consegui ler "{path}" ({reason_of(error)}). Apague-o para continuar o treino.'
         ) from None
 
 
@@ -85,7 +85,7 @@ def check_origin(folder: Path, base: str | Path | None) -> RunRecord | None:
     record, mark = read_record(folder), mark_of(base)
     if record is not None and None not in (record.base, mark) and record.base != mark:
         raise ConfigError(
-            f"O treino em “{folder}” partiu de outro modelo, e não do que está agora em “{base}”. Apague "
+            f'O treino em "{folder}" partiu de outro modelo, e não do que está agora em "{base}". Apague '
             "essa pasta para refazê-lo a partir do novo, ou escolha outra em --run-dir."
         )
     return record

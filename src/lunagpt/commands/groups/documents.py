@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lunagpt.commands import help_texts, options
+from lunagpt.commands.usage import UsageProblem
 
 DEFAULT_BASE_FOLDER = Path("base")
 
@@ -23,7 +24,9 @@ FileTypesOption = Annotated[
 ]
 NoVectorsOption = Annotated[bool, typer.Option("--no-vectors", help=help_texts.NO_VECTORS)]
 AskQuestionArgument = Annotated[list[str], typer.Argument(metavar="PERGUNTA", help=help_texts.ASK_QUESTION)]
-AskBaseOption = Annotated[Path | None, typer.Option("--rag", metavar="BASE", help=help_texts.ASK_BASE)]
+AskBaseOption = Annotated[
+    Path | None, typer.Option("--rag", "--knowledge-base", metavar="BASE", help=help_texts.ASK_BASE)
+]
 AskJsonOption = Annotated[bool, typer.Option("--json", help=help_texts.ASK_JSON)]
 
 
@@ -51,6 +54,9 @@ def ask(
     from lunagpt.commands.ask import run_ask
     from lunagpt.commands.opening import ChatSettings
 
+    text = " ".join(question)
+    if not any(map(str.isalnum, text)):
+        raise UsageProblem(help_texts.QUESTION_WITHOUT_WORDS)
     settings = ChatSettings(
         config=config,
         model=model,
@@ -59,4 +65,4 @@ def ask(
         knowledge_base=rag,
         show_thinking=show_thinking,
     )
-    return run_ask(" ".join(question), settings, as_json=json)
+    return run_ask(text, settings, as_json=json)
