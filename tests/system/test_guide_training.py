@@ -11,6 +11,7 @@ import pytest
 import yaml
 from tests.guides import DOCS, python_blocks
 
+from lunagpt.errors import ConfigError
 from lunagpt.training.recipe import read_recipe
 
 GUIDE = DOCS / "treino.md"
@@ -40,3 +41,11 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
     assert all(source["weight"] > 0 for source in recipe.sources)
     assert recipe.config.training.max_steps
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["validation"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nada.yaml", "há exemplos em configs/treino"), (".", "é uma pasta")]
+)
+def test_what_is_no_recipe(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_recipe(tmp_path / name)
