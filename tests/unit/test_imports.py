@@ -14,6 +14,7 @@ LIGHT_MODULES = [
     "lunagpt",
     "lunagpt.chat",
     "lunagpt.cli",
+    "lunagpt.commands.program",
     "lunagpt.config",
     "lunagpt.data",
     "lunagpt.data.loaders",
