@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ from machine import describe_machine, write_table
 
 DATA = Path(__file__).parent / "data" / "own_documents"
 RESULTS = Path(__file__).parent / "results" / "own_documents.md"
+HALVES = {"dev": "vista", "test": "só contada"}
 KINDS = ("fato", "outras palavras", "sim ou não", "continuação", "ausente")
 
 Row = Mapping[str, Any]
@@ -69,7 +71,7 @@ def outcome(row: Row, answer: str | None) -> str:
     """What an answer is: "right", "wrong" or "refused"."""
     if answer is None:
         return "refused"
-    right = any(f" {fold(words)}" in f" {fold(answer)}" for words in row["expected"])
+    right = any(re.search(rf"\b{re.escape(fold(words))}", fold(answer)) for words in row["expected"])
     return "right" if right else "wrong"
 
 
@@ -81,7 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [json.loads(line) for line in (DATA / "questions.jsonl").read_text("utf-8").splitlines()]
     lines = [
-        "| half | system | kind | n | right | wrong | refused though written | answered though not there |",
+        "| metade | quem | tipo | n | certas | erradas | recusadas estando escrito | respondidas sem estar lá |",
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     costs = []
@@ -105,11 +107,11 @@ def main() -> None:
                     if arguments.show and half == "dev":
                         expected = " / ".join(row["expected"]) or "(recusa)"
                         print(f"{name} {outcome(row, answer):8} {row['question']} [{expected}] {answer}")
-                lines += table(half, name, counts)
+                lines += table(HALVES[half], name, counts)
                 milliseconds = 1000 * (time.process_time() - began) / len(chosen)
-                costs.append(f"{name} ({half}) {milliseconds:.0f} ms")
-    lines += ["", f"CPU a question: {', '.join(costs)}. {describe_machine()}."]
-    write_table(arguments.output, "Questions to a user's own documents", lines)
+                costs.append(f"{name} ({HALVES[half]}) {milliseconds:.0f} ms")
+    lines += ["", f"CPU por pergunta: {', '.join(costs)}. {describe_machine()}."]
+    write_table(arguments.output, "Perguntas aos documentos de uma pessoa", lines)
 
 
 def table(half: str, name: str, counts: Mapping[tuple[str, str], int]) -> list[str]:

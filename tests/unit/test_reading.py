@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from lunagpt.chat import LunaChat, stages
 from lunagpt.chat.grounding import extractive_answer
-from lunagpt.chat.grounding.readings import MOST_PASSAGES
+from lunagpt.chat.grounding.readings import AT_ONCE
 from lunagpt.config import LunaConfig
 from lunagpt.errors import ModelFolderError
 from lunagpt.reading import PassageReading, SpanReader, load_reader
@@ -228,7 +228,7 @@ def test_only_the_most_promising_passages_are_read() -> None:
     reader = Counting()
     passages = [{"content": f"O portão {n} custou R$ {n}00,00."} for n in range(1, 8)]
     extractive_answer("Quanto custou o portão 5?", passages, reader=reader)  # type: ignore[arg-type]
-    assert len(reader.read_passages) == MOST_PASSAGES
+    assert len(reader.read_passages) == AT_ONCE
     assert passages[4]["content"] in reader.read_passages
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lunagpt.chat.grounding.superlatives import only_compares
+from lunagpt.chat.grounding.contradictions import only_compares
 
 QUESTION = "Qual é o maior planeta do sistema solar?"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from lunagpt.chat.grounding.synonyms import other_words
 from lunagpt.config import LunaConfig
 from lunagpt.errors import GenerationError, StoreError
 from lunagpt.reporting.numbers import counted
@@ -61,10 +62,19 @@ class Source:
             GenerationError: the engine gave something else.
         """
         if isinstance(self.retriever, Retriever):
-            found = self.retriever.retrieve(query, **_threshold(self.retriever))
-            return [as_passage(item, number) for number, item in enumerate(found or (), 1)]
+            threshold = {"threshold": _LEAST_RELEVANCE} if _takes_threshold(self.retriever) else {}
+            return _as_passages(self.retriever.retrieve(query, **threshold))
         text = self.retriever.augment_context(query)
         return [{"content": text}] if text and text.strip() else []
+
+    def search_other_words(self, query: str) -> list[Mapping[str, Any]]:
+        """What a `RAGSystem` finds by words for the same too ("animais" for "cachorro"), however little of
+        the question it has; nothing if there are none, or in another engine."""
+        others = other_words(query)
+        if not others or not isinstance(self.retriever, Retriever) or not _takes_threshold(self.retriever):
+            return []
+        wider: dict[str, float] = {"threshold": 0.0}
+        return _as_passages(self.retriever.retrieve(" ".join([query, *others]), **wider))
 
     @property
     def documents(self) -> int | None:
@@ -73,16 +83,18 @@ class Source:
         return len(store) if isinstance(store, Sized) else None
 
 
-def _threshold(retriever: Any) -> dict[str, float]:
-    """The least relevance to ask a `RAGSystem` for, unless its settings name one.
+def _takes_threshold(retriever: Any) -> bool:
+    """Whether it is a `RAGSystem` whose settings name no least relevance.
 
     Its default is meant for passages that are pasted into a prompt. Here every passage is judged once more by
     whether it answers, and one that uses other words than the question may still do so.
     """
     config = getattr(retriever, "config", None)
-    if not isinstance(config, LunaConfig) or "relevance_threshold" in config.rag.model_fields_set:
-        return {}
-    return {"threshold": _LEAST_RELEVANCE}
+    return isinstance(config, LunaConfig) and "relevance_threshold" not in config.rag.model_fields_set
+
+
+def _as_passages(found: Iterable[Any] | None) -> list[Mapping[str, Any]]:
+    return [as_passage(item, number) for number, item in enumerate(found or (), 1)]
 
 
 def as_passage(item: Any, number: int) -> Mapping[str, Any]:

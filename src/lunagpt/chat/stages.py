@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,6 +171,10 @@ def retrieve(turn: Turn) -> Turn:
         if found and _has_answer(turn, source, found):
             turn.passages = found
             break
+        others = source.search_other_words(turn.query)
+        if _adds(others, found) and _has_answer(turn, source, others):
+            turn.passages = others
+            break
     if turn.intent is Intent.PERSONAL and not turn.passages:
         turn.searched.clear()
     turn.report.query = turn.query if turn.searched else None
@@ -268,6 +272,12 @@ def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str | Thought]:
             heard = turn.answer
     if turn.answer != heard:
         yield turn.answer.removeprefix(heard)
+
+
+def _adds(more: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a search brings a passage that another one has not."""
+    known = {str(passage["content"]) for passage in found}
+    return any(str(passage["content"]) not in known for passage in more)
 
 
 def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> bool:

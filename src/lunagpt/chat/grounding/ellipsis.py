@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lunagpt.chat.grounding.contrasts import exclude
 from lunagpt.chat.grounding.facts import find_facts, find_names
 from lunagpt.chat.grounding.pronouns import ARTICLES
 from lunagpt.chat.grounding.words import Word, words
@@ -15,22 +16,6 @@ PREPOSITIONS = {
     "com": "com", "sem": "com", "a": "a", "ao": "a", "aos": "a", "ate": "ate", "sobre": "sobre",
     "entre": "entre", "durante": "em", "desde": "desde",
 }  # fmt: skip
-_OPPOSITES = {
-    "melhor": "pior", "maior": "menor", "maximo": "minimo", "maxima": "minima", "primeiro": "ultimo",
-    "primeira": "ultima", "mais": "menos", "inicio": "fim", "entrada": "saida", "ida": "volta",
-    "nascimento": "morte", "abre": "fecha", "nasceu": "morreu", "comeca": "termina", "compra": "venda",
-}  # fmt: skip
-_CLASSES = tuple(
-    frozenset(group.split())
-    for group in (
-        "segunda terca quarta quinta sexta sabado domingo segundas tercas quartas quintas sextas sabados "
-        "domingos",
-        "manha tarde noite madrugada",
-        "verao outono inverno primavera",
-        "ontem hoje amanha",
-    )
-)
-_OPPOSITES |= {value: key for key, value in _OPPOSITES.items()}
 #: Question words, and those that lead them; folded.
 _ASKING_TEXT = """
 quem quando onde aonde quanto quanta quantos quantas qual quais como porque por que o q cade
@@ -54,15 +39,9 @@ def replace_part(previous: str, fragment: str) -> str:
     if not found:
         return base
     for word in found:
-        opposite = _OPPOSITES.get(word.folded)
         for other in words(base):
-            if opposite is not None and other.folded == opposite:
-                return base[: other.start] + word.text + base[other.end :]
-    for word in found:
-        for group in _CLASSES:
-            for other in words(base):
-                if word.folded in group and other.folded in group:
-                    return base[: other.start] + fragment[word.start :] + base[other.end :]
+            if exclude(word.folded, other.folded):
+                return base[: other.start] + fragment[word.start :] + base[other.end :]
     same = _same_fact(base, fragment)
     if same is not None:
         start, end, text = same

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lunagpt.chat.grounding.answers import Citation, GroundedAnswer
+from lunagpt.chat.grounding.contradictions import contradicts, only_compares
+from lunagpt.chat.grounding.entries import gives_value
 from lunagpt.chat.grounding.hostile import clean_text
 from lunagpt.chat.grounding.life_spans import tells_date_of
 from lunagpt.chat.grounding.questions import Asks, Question, analyse_question
@@ -26,8 +28,8 @@ from lunagpt.chat.grounding.ranking import (
 from lunagpt.chat.grounding.readings import Readings, read_passages
 from lunagpt.chat.grounding.relations import Relation, relation_asked, states, tells
 from lunagpt.chat.grounding.spans import short_span, with_marks
-from lunagpt.chat.grounding.superlatives import only_compares
 from lunagpt.chat.grounding.units import Unit, cut_passages
+from lunagpt.chat.grounding.yes_no import decides
 from lunagpt.data.grounding_format import cite
 from lunagpt.reading import SpanReader
 
@@ -75,11 +77,16 @@ def extractive_answer(
     if not ranked:
         return None
     readings = None
-    if reader is not None:
-        readings = read_passages(reader, question, passages, (entry.unit.passage for entry in ranked))
+    while reader is not None and (readings is None or ranked[0].unit.passage not in readings.by_passage):
+        order = (entry.unit.passage for entry in ranked)
+        readings = read_passages(reader, question, passages, order, readings)
         ranked = rank_sentences(asked, groups, around, priors, relation, readings)
-    best = ranked[0]
-    scores = [entry.score for entry in ranked[:2]]
+    fitting = [entry for entry in ranked if not contradicts(asked, entry.unit)]
+    if not fitting:
+        return None
+    best = fitting[0]
+    rivals = [entry.score for entry in ranked if entry is not best]
+    scores = [best.score, *rivals[:1]]
     features = answer_features(asked, best.unit, best.features, scores, around)
     if readings is not None:
         features |= readings.answer_features(best.unit)
@@ -87,10 +94,12 @@ def extractive_answer(
     weights = fitted["answering"]
     confidence = sigmoid(dot(weights, features) + weights["constant"])
     least = fitted["threshold"] if threshold is None else threshold
-    if (dated := next((entry for entry in ranked if life_date(asked, entry.unit)), None)) is not None:
+    if (dated := next((entry for entry in fitting if life_date(asked, entry.unit)), None)) is not None:
         best = best if _agree(asked, best.unit, dated.unit) else dated
         confidence = max(confidence, _STATED_CERTAINTY)
-    elif (stated := _best_stated(ranked, relation)) is not None and (stated is best or confidence < least):
+    elif (plain := next((entry for entry in fitting if _says_plainly(asked, entry.unit)), None)) is not None:
+        best, confidence = plain, max(confidence, _STATED_CERTAINTY)
+    elif (stated := _best_stated(fitting, relation)) is not None and (stated is best or confidence < least):
         best, confidence = stated, max(confidence, _STATED_CERTAINTY)
     if confidence < least:
         return None
@@ -139,6 +148,7 @@ def rank_sentences(
             if (
                 unit.words
                 and not unit.is_heading
+                and not unit.is_question
                 and not unit.commands_the_reader
                 and not lacks_event(question, unit)
                 and not only_compares(question.text, unit.text)
@@ -158,6 +168,11 @@ def rank_sentences(
 
 def _best_stated(ranked: Sequence[Ranked], relation: Relation | None) -> Ranked | None:
     return next((entry for entry in ranked if relation is not None and states(relation, entry.unit)), None)
+
+
+def _says_plainly(question: Question, unit: Unit) -> bool:
+    """Whether a sentence is the yes or no, or the entry, that is asked for."""
+    return decides(question, unit) or gives_value(question, unit)
 
 
 def _span(

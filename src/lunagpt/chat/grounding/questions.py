@@ -38,7 +38,8 @@ _PATTERNS: tuple[tuple[Asks, str], ...] = (
                 r"desde) q(ue)? (dia|ano|data|mes|seculo)\b|\bqual (e |foi |era )?(a|o) (data|ano|dia|mes|"
                 r"seculo|prazo)\b|\bqual (data|ano|dia|mes|seculo)\b|\bdata (de|do|da)\b|\bate quando\b|"
                 r"\bdesde quando\b|\bprazo\b"),
-    (Asks.QUANTITY, r"\bquant[oa]s?\b|\bqual (e |foi |era )?(a|o) (altura|altitude|tamanho|peso|massa|"
+    (Asks.QUANTITY, r"\bquant[oa]s?\b|\bcom que frequencia\b|"
+                    r"\bqual (e |foi |era )?(a|o) (altura|altitude|tamanho|peso|massa|"
                     r"numero|quantidade|populacao|area|distancia|velocidade|temperatura|idade|taxa|"
                     r"porcentagem|percentual|total|nota|duracao|profundidade|extensao|comprimento|largura|"
                     r"diametro|volume|potencia|capacidade|voltagem)\b|\ba que (altura|altitude|distancia|"

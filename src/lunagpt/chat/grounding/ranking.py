@@ -30,7 +30,11 @@ _MONEY = re.compile(
     r"R\$|US\$|€|£|\breais\b|\breal\b|\bcentavos\b|\bd[óo]lares\b|\beuros\b|\bgr[áa]tis\b|\bgratuit",
     re.I,
 )
-_AGENT = re.compile(r"(?:[ai]d|it|rt|st|g)[oa]s? pel[oa]s? \w+")  # "são pagos pelo locatário"
+# "São pagos pelo locatário", "fica a cargo da locadora".
+_AGENT = re.compile(
+    r"(?:[ai]d|it|rt|st|g)[oa]s? pel[oa]s? \w+|\b(?:por|da) conta d[aeo]s? \w+|\ba cargo d[aeo]s? \w+|"
+    r"\bresponsabilidade d[aeo]s? \w+|\b(?:cabe|compete|incumbe)m? a[os]?s? \w+"
+)
 _ASKS_SHARE = re.compile(
     r"\b(?:multas?|juros|taxas?|comissao|descontos?|reajustes?)\b"
 )  # also told in per cent

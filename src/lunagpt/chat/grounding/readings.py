@@ -10,7 +10,7 @@ from typing import Any
 from lunagpt.chat.grounding.units import Unit
 from lunagpt.reading import PassageReading, Span, SpanReader
 
-MOST_PASSAGES = 3  # each costs a run of the encoder
+AT_ONCE = 3  # passages; each costs a run of the encoder
 _LARGEST = 10.0  # margins beyond it are not told apart
 
 
@@ -53,22 +53,24 @@ class Readings:
 
 
 def read_passages(
-    reader: SpanReader, question: str, passages: Sequence[Mapping[str, Any]], order: Iterable[int]
+    reader: SpanReader,
+    question: str,
+    passages: Sequence[Mapping[str, Any]],
+    order: Iterable[int],
+    before: Readings | None = None,
 ) -> Readings:
-    """Read the first `MOST_PASSAGES` passages of an order.
+    """Read the first `AT_ONCE` passages of an order; beside those read before, the first one not among them.
 
     Args:
         order: places in `passages`, the most promising first; repeated ones count once.
+        before: what has been read already.
     """
-    chosen = list(dict.fromkeys(order))[:MOST_PASSAGES]
-    return Readings(
-        {
-            place: reader.read(
-                question, str(passages[place]["content"]), str(passages[place].get("title") or "")
-            )
-            for place in chosen
-        }
-    )
+    read = dict(before.by_passage) if before is not None else {}
+    chosen = [place for place in dict.fromkeys(order) if place not in read]
+    for place in chosen[: 1 if read else AT_ONCE]:
+        passage = passages[place]
+        read[place] = reader.read(question, str(passage["content"]), str(passage.get("title") or ""))
+    return Readings(read)
 
 
 def _bounded(margin: float) -> float:

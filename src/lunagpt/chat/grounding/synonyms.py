@@ -1,10 +1,11 @@
-"""Words that ask for one thing and words that tell it: "quanto custa" is answered by "o preço é"."""
+"""Words that ask for one thing and words that tell it: "quanto custa" is answered by "o preço é", "cachorro"
+by "animais", and what is an "aluguel" in Brazil is a "renda" in Portugal."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from lunagpt.chat.grounding.words import stem
+from lunagpt.chat.grounding.words import stem, words
 
 _GROUPS = """
 preço valor custo custa custar taxa tarifa sai pagar paga cobra cobrado mensalidade reais
@@ -22,8 +23,8 @@ remédio medicamento
 médico doutor médica
 professor docente professora
 aluno estudante aluna
-criança menor filho
-animal bicho cachorro cão gato
+criança menor filho bebê infantil
+animal animais bicho cachorro cão gato pet mascote
 proibido proibida vedado pode permitido permitida permite autorizado
 obrigatório obrigatória precisa necessário exigido exige exigir preciso
 prazo vencimento limite até
@@ -41,7 +42,11 @@ multa punição penalidade advertência
 desconto abatimento redução
 gratuito grátis graça isento
 emprego trabalho vaga cargo função
-salário remuneração ganha
+salário remuneração ganha vencimento ordenado
+folga falta faltar ausência licença descanso afastamento
+empregado funcionário colaborador trabalhador
+chefe gestor supervisor gerente
+empresa firma companhia
 devolver devolução reembolso restituição
 cancelar cancelamento desistir desistência
 inscrição inscrever matrícula cadastro
@@ -51,10 +56,52 @@ conserto reparo manutenção
 garantia cobertura
 capital sede
 capacidade comporta comportar lotação cabem suporta
-alugar alugado aluguel locação locar locado
-dono dona proprietário proprietária locador locadora
-apartamento apto imóvel casa residência
+alugar alugado aluguel aluguéis locação locar locado arrendar arrendado arrendamento renda
+alugar arrendar sublocar sublocação subarrendar subarrendamento
+dono dona proprietário proprietária locador locadora senhorio senhoria
+inquilino inquilina locatário locatária arrendatário arrendatária
+apartamento apto imóvel imóveis casa residência fração habitação
+quarto dormitório
+garagem estacionamento estacionar
+mobília mobilado mobiliado móveis
 voltagem tensão volts tomada
+lavadora máquina
+tremer treme balançar balança vibrar vibra sacudir sacode
+aposentado aposentada reformado reformada pensionista
+nadar natação piscina
+celular telemóvel smartphone telefone
+ônibus autocarro condução
+trem comboio
+banheiro sanitário vestiário balneário
+geladeira frigorífico refrigerador
+café pequeno-almoço desjejum
+bebida álcool alcoólica cerveja vinho
+comprimido pílula cápsula drágea
+grávida gestante gravidez gestação
+diabético diabetes
+dose posologia tomada
+enjoo náusea
+efeito reação colateral
+guardar conservar armazenar
+validade válido vence vencer expira
+hotel hotéis hospedagem hospedar estadia alojamento pousada
+comida refeição almoço jantar
+música som barulho ruído
+festa evento comemoração
+sala salão
+prédio edifício condomínio
+eleito eleita eleição escolhido escolhida
+aprovar aprovado aprovada aprovação
+reforma obra obras
+passear circular andar
+turista temporada hóspede
+juros mora atraso atrasar
+pagar paga pagam pago pagos pagamento conta cargo encargo despesa
+entregar entrega entregue receber recebe
+nota conceito avaliação
+prova exame teste avaliação
+férias recesso descanso
+pai mãe responsável
 segunda terça quarta quinta sexta sábado domingo
 comer come alimenta alimentação comida alimento
 significa significado quer definição chama
@@ -83,3 +130,12 @@ def related(first: str, second: str) -> bool:
             break
         common += 1
     return common >= 5 and common >= 0.75 * len(shorter)
+
+
+def other_words(text: str) -> list[str]:
+    """The words of the table that may say what words of a text say, each once."""
+    said = {word.stem for word in words(text) if not word.is_stop}
+    groups = _groups()
+    numbers = sorted(set().union(*(groups.get(name, frozenset()) for name in said)))
+    found = dict.fromkeys(word for number in numbers for word in _GROUPS[number].split())
+    return [word for word in found if stem(word) not in said]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -27,6 +27,7 @@ _NUMBERED_HEADING = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_HEADING = 6  # words behind its number
+_BARE_ANSWER = re.compile(r"(?:sim|n[ãa]o)[.!]", re.IGNORECASE)
 _INNER_BREAK = re.compile(r";\s+|\n+")
 
 
@@ -104,14 +105,25 @@ def _cut(number: int, passage: Mapping[str, Any]) -> list[Unit]:
     context = frozenset(word.stem for word in words(title) if not word.is_stop)
     titles = {_wording(str(name)) for name in (passage.get("title") or "", *headings)} - {()}
     units: list[Unit] = []
+    for first, last in _answers_whole(content):
+        before = units[-1] if units else None
+        same_line = before is not None and "\n" not in content[before.end : first]
+        text = content[first:last]
+        is_heading = _wording(text) in titles or _is_numbered_heading(text)
+        units.append(Unit(number, len(units), text, first, last, before, same_line, context, is_heading))
+    return units
+
+
+def _answers_whole(content: str) -> Iterator[tuple[int, int]]:
+    """The pieces of all sentences; a bare "Não." or "Sim." goes with what follows in its line."""
+    held: int | None = None
     for start, end in split_sentences(content):
         for first, last in _pieces(content, start, end):
-            before = units[-1] if units else None
-            same_line = before is not None and "\n" not in content[before.end : first]
-            text = content[first:last]
-            is_heading = _wording(text) in titles or _is_numbered_heading(text)
-            units.append(Unit(number, len(units), text, first, last, before, same_line, context, is_heading))
-    return units
+            begin = first if held is None or "\n" in content[held:first] else held
+            held = first if _BARE_ANSWER.fullmatch(content, first, last) else None
+            if held is None or content[last:].lstrip(" ")[:1] in ("", "\n"):
+                yield begin, last
+                held = None
 
 
 def _wording(text: str) -> tuple[str, ...]:
