@@ -10,9 +10,9 @@ from typing import Any
 
 from lunagpt.chat.grounding.answers import Citation, GroundedAnswer
 from lunagpt.chat.grounding.contradictions import contradicts, only_compares
-from lunagpt.chat.grounding.entries import gives_value
 from lunagpt.chat.grounding.hostile import clean_text
 from lunagpt.chat.grounding.life_spans import tells_date_of
+from lunagpt.chat.grounding.plain_answers import answers_plainly
 from lunagpt.chat.grounding.questions import Asks, Question, analyse_question
 from lunagpt.chat.grounding.ranking import (
     answer_features,
@@ -29,7 +29,6 @@ from lunagpt.chat.grounding.readings import Readings, read_passages
 from lunagpt.chat.grounding.relations import Relation, relation_asked, states, tells
 from lunagpt.chat.grounding.spans import short_span, with_marks
 from lunagpt.chat.grounding.units import Unit, cut_passages
-from lunagpt.chat.grounding.yes_no import decides
 from lunagpt.data.grounding_format import cite
 from lunagpt.reading import SpanReader
 
@@ -97,7 +96,7 @@ def extractive_answer(
     if (dated := next((entry for entry in fitting if life_date(asked, entry.unit)), None)) is not None:
         best = best if _agree(asked, best.unit, dated.unit) else dated
         confidence = max(confidence, _STATED_CERTAINTY)
-    elif (plain := next((entry for entry in fitting if _says_plainly(asked, entry.unit)), None)) is not None:
+    elif (plain := _best_plain(asked, fitting)) is not None:
         best, confidence = plain, max(confidence, _STATED_CERTAINTY)
     elif (stated := _best_stated(fitting, relation)) is not None and (stated is best or confidence < least):
         best, confidence = stated, max(confidence, _STATED_CERTAINTY)
@@ -170,9 +169,8 @@ def _best_stated(ranked: Sequence[Ranked], relation: Relation | None) -> Ranked 
     return next((entry for entry in ranked if relation is not None and states(relation, entry.unit)), None)
 
 
-def _says_plainly(question: Question, unit: Unit) -> bool:
-    """Whether a sentence is the yes or no, or the entry, that is asked for."""
-    return decides(question, unit) or gives_value(question, unit)
+def _best_plain(question: Question, ranked: Sequence[Ranked]) -> Ranked | None:
+    return next((entry for entry in ranked if answers_plainly(question, entry.unit)), None)
 
 
 def _span(

@@ -159,6 +159,11 @@ def lacks_date(question: Question, unit: Unit) -> bool:
     return event is not None and life_date(question, unit) is None and not tells_date_of(event, unit.text)
 
 
+def names_agent(text: str) -> bool:
+    """Whether a text says by whom something is done or borne, if only by a common noun."""
+    return _AGENT.search(fold(text)) is not None
+
+
 def dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
     """Weighted sum; features without a weight count nothing."""
     return sum(weights.get(name, 0.0) * value for name, value in features.items())
@@ -220,7 +225,7 @@ def _fit_of_kind(question: Question, unit: Unit) -> dict[str, float]:
         news = [fact for fact in unit.facts if fact.kind in wanted and not _known(fact.text, asked)]
         fits = bool(news)
         if question.asks is Asks.PERSON and not fits:
-            fits = _AGENT.search(folded) is not None
+            fits = names_agent(unit.text)
         elif question.asks is Asks.MONEY:
             fits = _MONEY.search(unit.text) is not None or (
                 _ASKS_SHARE.search(fold(question.text)) is not None and _SHARE.search(unit.text) is not None

@@ -68,7 +68,7 @@ voltagem tensão volts tomada
 lavadora máquina
 tremer treme balançar balança vibrar vibra sacudir sacode
 aposentado aposentada reformado reformada pensionista
-nadar natação piscina
+nadar natação
 celular telemóvel smartphone telefone
 ônibus autocarro condução
 trem comboio
