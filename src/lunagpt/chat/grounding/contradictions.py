@@ -29,6 +29,8 @@ _PART_OF = re.compile(
     r"(?P<part>[^\W\d_]+) (?:com|d[eo]s?|das?|para) (?:(?:[oa]s?|uma?) )?(?P<whole>[^\W\d_]+) $"
 )
 
+_LONGEST_PHRASE = 60  # characters
+
 
 def contradicts(question: Question, unit: Unit) -> bool:
     """Whether a sentence tells something else than what a question asks."""
@@ -139,7 +141,10 @@ def _tells_of_a_part(question: Question, unit: Unit) -> bool:
     if question.asks not in (Asks.MONEY, Asks.QUANTITY) or _WHOLE.search(fold(question.text)) is None:
         return False
     folded = fold(unit.text)
-    told = [match for verb in _WHOLE.finditer(folded) if (match := _PART_OF.search(folded[: verb.start()]))]
+    before = [
+        folded[max(0, verb.start() - _LONGEST_PHRASE) : verb.start()] for verb in _WHOLE.finditer(folded)
+    ]
+    told = [match for phrase in before if (match := _PART_OF.search(phrase))]
     asked = words(question.text)
     return any(
         any(word.folded == match["whole"] for word in asked)

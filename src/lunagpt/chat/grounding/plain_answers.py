@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from lunagpt.chat.grounding.contrasts import exclude
 from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question, asks_who_or_what
@@ -39,12 +40,12 @@ _CARRYING = frozenset(stem(word) for word in _CARRYING_TEXT.split())
 _FEW = 3  # words of a matter, of which none may be missing
 _LEAST_SHARE = 0.75  # by weight, of more words
 
-# Between an entry's name and its value; what parts the name from other words before it; the longest way, in
-# characters, from there to the value; and the kinds of value that can be told from other words.
+# Between an entry's name and its value; what parts the name from other words before it; the kinds of value
+# that can be told from other words. Lengths are in characters: of the name, and from the link to the value.
 _LINK = re.compile(r"\s*(?::|\|| (?:é|era|foi|será|são|eram|serão|está|estão)(?= ))\s*(?:d[eoa]s? |[oa]s? )?")
 _BREAK = re.compile(r"[,;.|]|\be\b(?= [oa]s? )")
-_NEAR = 12
 _VALUES = frozenset({Asks.PERSON, Asks.DATE, Asks.TIME, Asks.MONEY, Asks.QUANTITY})
+_LONGEST_NAME, _NEAR, _MOST_LINKS = 80, 12, 8
 
 
 def answers_plainly(question: Question, unit: Unit) -> bool:
@@ -81,8 +82,8 @@ def _gives_entry(question: Question, unit: Unit) -> bool:
     asked = {name for name in question.stems if name not in known}
     if not asked:
         return False
-    for link in _LINK.finditer(unit.text):
-        left = unit.text[: link.start()]
+    for link in islice(_LINK.finditer(unit.text), _MOST_LINKS):
+        left = unit.text[max(0, link.start() - _LONGEST_NAME) : link.start()]
         begins = max((match.end() for match in _BREAK.finditer(left)), default=0)
         named = {word.stem for word in words(left[begins:]) if not word.is_stop and word.stem not in known}
         if asked == named and _has_value(question, unit, link.end()):

@@ -111,6 +111,7 @@ def _cut(number: int, passage: Mapping[str, Any]) -> list[Unit]:
         text = content[first:last]
         is_heading = _wording(text) in titles or _is_numbered_heading(text)
         units.append(Unit(number, len(units), text, first, last, before, same_line, context, is_heading))
+        _ = units[-1].commands_the_reader  # in order: each leans on the one before, however many there are
     return units
 
 
