@@ -70,7 +70,8 @@ def _tells_the_opposite(question: Question, unit: Unit) -> bool:
     if question.asks is Asks.YES_NO:
         return False
     in_range = _RANGE.search(fold(unit.text)) is not None
-    return any(_replaced(word, unit.words, in_range) for word in words(question.text) if not word.is_stop)
+    told = [*unit.words, *(unit.question_before.words if unit.question_before is not None else [])]
+    return any(_replaced(word, told, in_range) for word in words(question.text) if not word.is_stop)
 
 
 def _replaced(word: Word, told: Sequence[Word], in_range: bool) -> bool:

@@ -80,11 +80,11 @@ def extractive_answer(
         order = (entry.unit.passage for entry in ranked)
         readings = read_passages(reader, question, passages, order, readings)
         ranked = rank_sentences(asked, groups, around, priors, relation, readings)
-    fitting = [entry for entry in ranked if not contradicts(asked, entry.unit)]
+    fitting = [e for e in ranked if not e.unit.is_question and not contradicts(asked, e.unit)]
     if not fitting:
         return None
     best = fitting[0]
-    rivals = [entry.score for entry in ranked if entry is not best]
+    rivals = [entry.score for entry in ranked if entry.unit not in (best.unit, best.unit.question_before)]
     scores = [best.score, *rivals[:1]]
     features = answer_features(asked, best.unit, best.features, scores, around)
     if readings is not None:
@@ -147,7 +147,6 @@ def rank_sentences(
             if (
                 unit.words
                 and not unit.is_heading
-                and not unit.is_question
                 and not unit.commands_the_reader
                 and not lacks_event(question, unit)
                 and not only_compares(question.text, unit.text)

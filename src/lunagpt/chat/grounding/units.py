@@ -77,6 +77,11 @@ class Unit:
     def is_question(self) -> bool:
         return self.text.rstrip("\"'”»)* ").endswith("?")
 
+    @property
+    def question_before(self) -> Unit | None:
+        """The question that the sentence answers in a list of questions and answers, if it stands in one."""
+        return self.before if self.before is not None and self.before.is_question else None
+
     @cached_property
     def is_forged_turn(self) -> bool:
         """Whether the line that the sentence stands in pretends to be a turn of the dialogue."""
