@@ -83,7 +83,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [json.loads(line) for line in (DATA / "questions.jsonl").read_text("utf-8").splitlines()]
     lines = [
-        "| metade | quem | tipo | n | certas | erradas | recusadas estando escrito | respondidas sem estar lá |",
+        "| metade | quem | tipo | n | certas | erradas | recusadas estando escrito "
+        "| respondidas sem estar lá |",
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     costs = []

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from lunagpt.chat.grounding.contrasts import exclude
 from lunagpt.chat.grounding.questions import Asks, Question
-from lunagpt.chat.grounding.synonyms import related
+from lunagpt.chat.grounding.synonyms import alike
 from lunagpt.chat.grounding.units import Unit
 from lunagpt.chat.grounding.words import Word, fold, words
 
@@ -77,7 +77,7 @@ def _tells_the_opposite(question: Question, unit: Unit) -> bool:
 def _replaced(word: Word, told: Sequence[Word], in_range: bool) -> bool:
     """Whether words have the opposite of a word and not the word, nor another for the same."""
     opposites = [other for other in told if exclude(word.folded, other.folded, in_range=in_range)]
-    same = [other for other in told if other not in opposites and _alike(word.stem, other.stem)]
+    same = [other for other in told if other not in opposites and alike(word.stem, other.stem)]
     return bool(opposites) and not same
 
 
@@ -89,7 +89,7 @@ def _tells_of_another(question: Question, unit: Unit) -> bool:
     around = unit.stems | unit.context | (unit.before.stems if unit.before is not None else frozenset())
     asked = frozenset(word.stem for word in words(question.text))
     for thing, mark, linked in _qualified(question.text):
-        if any(_alike(mark.stem, other) or mark.stem[:3] == other[:3] for other in around):
+        if any(alike(mark.stem, other) or mark.stem[:3] == other[:3] for other in around):
             continue
         found = [
             _qualifier(unit.words, place, unit.text, linked=linked)
@@ -149,10 +149,6 @@ def _tells_of_a_part(question: Question, unit: Unit) -> bool:
     asked = words(question.text)
     return any(
         any(word.folded == match["whole"] for word in asked)
-        and not any(_alike(word.stem, words(match["part"])[0].stem) for word in asked)
+        and not any(alike(word.stem, words(match["part"])[0].stem) for word in asked)
         for match in told
     )
-
-
-def _alike(name: str, other: str) -> bool:
-    return name == other or related(name, other)

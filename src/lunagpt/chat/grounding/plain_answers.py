@@ -14,7 +14,7 @@ from itertools import islice
 from lunagpt.chat.grounding.contrasts import exclude
 from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question, asks_who_or_what
 from lunagpt.chat.grounding.ranking import names_agent
-from lunagpt.chat.grounding.synonyms import related
+from lunagpt.chat.grounding.synonyms import alike
 from lunagpt.chat.grounding.units import Unit
 from lunagpt.chat.grounding.word_weights import weight
 from lunagpt.chat.grounding.words import Word, fold, stem, words
@@ -97,7 +97,7 @@ def _has_value(question: Question, unit: Unit, start: int) -> bool:
 
 
 def _is_told(word: Word, other: Word) -> bool:
-    return word.stem == other.stem or related(word.stem, other.stem) or exclude(word.folded, other.folded)
+    return alike(word.stem, other.stem) or exclude(word.folded, other.folded)
 
 
 def _weight(matter: Sequence[Word]) -> float:

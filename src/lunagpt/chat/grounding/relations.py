@@ -24,7 +24,7 @@ from lunagpt.chat.grounding.life_spans import (
 )
 from lunagpt.chat.grounding.measures import Measure, measure_asked, tells_measure
 from lunagpt.chat.grounding.questions import Asks, Question, analyse_question
-from lunagpt.chat.grounding.synonyms import related
+from lunagpt.chat.grounding.synonyms import alike
 from lunagpt.chat.grounding.units import Unit
 from lunagpt.chat.grounding.words import fold, stem, words
 
@@ -161,7 +161,7 @@ def _is_asked_before(relation: Relation, unit: Unit) -> bool:
         return False
     if relation.event is not None and event_named(before.text) is not relation.event:
         return False
-    return all(any(_alike(name, other) for other in before.stems) for name in relation.stems)
+    return all(any(alike(name, other) for other in before.stems) for name in relation.stems)
 
 
 def _is_told_elsewhere(relation: Relation, unit: Unit) -> bool:
@@ -174,10 +174,6 @@ def _is_told_elsewhere(relation: Relation, unit: Unit) -> bool:
         and not relation.subject <= unit.context
         and bool(_told_at(relation, unit))
     )
-
-
-def _alike(name: str, other: str) -> bool:
-    return name == other or related(name, other)
 
 
 def _told_at(relation: Relation, unit: Unit) -> list[tuple[int, int]]:
@@ -193,7 +189,7 @@ def _told_at(relation: Relation, unit: Unit) -> list[tuple[int, int]]:
         if not found:
             return []
     for name in relation.stems:
-        here = [(word.start, word.end) for word in unit.words if not word.is_stop and _alike(name, word.stem)]
+        here = [(word.start, word.end) for word in unit.words if not word.is_stop and alike(name, word.stem)]
         if not here:
             return []
         if relation.event is None:

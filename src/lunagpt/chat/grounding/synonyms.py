@@ -132,6 +132,11 @@ def related(first: str, second: str) -> bool:
     return common >= 5 and common >= 0.75 * len(shorter)
 
 
+def alike(first: str, second: str) -> bool:
+    """Whether two stems are one, or related."""
+    return first == second or related(first, second)
+
+
 def other_words(text: str) -> list[str]:
     """The words of the table that may say what words of a text say, each once."""
     said = {word.stem for word in words(text) if not word.is_stop}
