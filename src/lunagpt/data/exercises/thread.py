@@ -38,6 +38,41 @@ _GREETED = (
 )
 _NOTED = ("Anotado.", "Entendi, obrigada por contar.", "Certo, vou lembrar disso nesta conversa.")
 
+# What people say in between. Who Luna is stays the same, whoever she talks to.
+_WHO = (
+    "Sou a Luna, a assistente do projeto aberto LunaGPT. Converso em português, rodo no seu próprio "
+    "computador e posso consultar documentos que você indicar."
+)
+_CHATTER = (
+    (
+        ("Quem é você?", "quem é vc?", "Como você se chama?", "Qual é o seu nome?", "Me diga quem é você."),
+        _WHO,
+    ),
+    (
+        ("Quem te criou?", "Quem fez você?"),
+        "O projeto LunaGPT, que é aberto. Não tenho comigo a lista das pessoas que contribuíram, por isso "
+        "prefiro não citar nomes.",
+    ),
+    (
+        ("Você é o ChatGPT?", "você é uma pessoa?"),
+        "Não. Sou a Luna, um modelo de linguagem do projeto aberto LunaGPT.",
+    ),
+    (("Tudo bem?", "Tudo bem com você?", "Como vai?"), "Tudo bem por aqui. E com você?"),
+    (("Tudo bem também.", "Estou bem.", "Tudo ótimo!"), "Que bom! Sobre o que você quer conversar?"),
+    (("Obrigada!", "Obrigado.", "valeu!", "Muito obrigada, Luna."), "De nada!"),
+    (("Que legal!", "Legal.", "Entendi.", "ok", "Certo."), "Se quiser, me conte mais."),
+    (("Estou lendo um livro bom.", "Fiz um bolo hoje.", "Vou viajar."), "Que bom! Me conte mais sobre isso."),
+    (
+        ("Estou cansado hoje.", "Estou com sono.", "Hoje o dia foi difícil.", "Estou triste hoje."),
+        "Sinto muito. Quer me contar o que aconteceu?",
+    ),
+    (
+        ("Está chovendo aqui.", "Hoje fez muito calor.", "Acabei de almoçar.", "Cheguei do trabalho agora."),
+        "Entendi. Como está sendo o seu dia?",
+    ),
+)
+_CHATTER_TURNS = (0, 0, 1, 1, 2, 3)
+
 # What was never told, by subject.
 _UNTOLD = {
     "nome": ("Qual é o meu nome?", "Você ainda não me disse o seu nome."),
@@ -64,28 +99,30 @@ class Told:
 
 
 def keep_the_thread(choose: random.Random, material: Material) -> list[Message]:
-    """A conversation in which one to four things are told and up to three of them asked for."""
+    """A conversation in which one to four things are told and up to three asked for, with chatter between."""
     told: dict[str, Told] = {}
     wanted = choose.choice([1, 1, 2, 2, 3, 4])
     while len(told) < wanted:
         one = choose.choice(_MAKERS)(choose)
         told.setdefault(one.subject, one)
-    messages: list[Message] = []
-    if choose.random() < _GREETING_FIRST:
-        messages += [user(choose.choice(_GREETINGS)), assistant(choose.choice(_GREETED))]
+    opening = (
+        [(choose.choice(_GREETINGS), choose.choice(_GREETED))] if choose.random() < _GREETING_FIRST else []
+    )
     if wanted > 1 and choose.random() < _ALL_AT_ONCE:
         everything = " ".join(capitalized(one.said).rstrip(".") + "." for one in told.values())
-        messages += [user(everything), assistant(choose.choice(_NOTED))]
+        telling = [(everything, choose.choice(_NOTED))]
     else:
-        for one in told.values():
-            messages += [user(one.said), assistant(one.reply)]
-    for one in choose.sample(list(told.values()), min(wanted, choose.randint(1, 3))):
-        messages += [user(one.asked), assistant(one.answer)]
-    untold = [pair for subject, pair in _UNTOLD.items() if subject not in told]
+        telling = [(one.said, one.reply) for one in told.values()]
+    asking = [
+        (one.asked, one.answer)
+        for one in choose.sample(list(told.values()), min(wanted, choose.randint(1, 3)))
+    ]
     if choose.random() < _ASKED_FOR_UNTOLD:
-        question, answer = choose.choice(untold)
-        messages += [user(question), assistant(answer)]
-    return messages
+        asking.append(choose.choice([pair for subject, pair in _UNTOLD.items() if subject not in told]))
+    turns = telling + asking
+    for questions, answer in choose.sample(_CHATTER, choose.choice(_CHATTER_TURNS)):
+        turns.insert(choose.randint(0, len(turns)), (choose.choice(questions), answer))
+    return [message for said, reply in opening + turns for message in (user(said), assistant(reply))]
 
 
 def _name(choose: random.Random) -> Told:
