@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lunagpt.data import exercises
 from lunagpt.data.examples import DialogueExample
 from lunagpt.data.exercises import KINDS, ExerciseMaker
 from lunagpt.data.exercises.material import Message
@@ -140,3 +141,12 @@ def test_a_source_gives_exercises_in_place_of_its_texts(tmp_path: Path) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises((ConfigError, DataError, ValueError), match="repeat"):
         parse_sources([{"path": "x.jsonl", "exercises": ["decorar"]}])
+
+
+def test_exercises_made_by_other_rules_are_not_taken_from_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    [source] = parse_sources([{"path": "x.jsonl", "exercises": ["find"]}])
+    [plain] = parse_sources([{"path": "x.jsonl"}])
+    before, untouched = source.content_options(), plain.content_options()
+    monkeypatch.setattr(exercises, "VERSION", exercises.VERSION + 1)
+    assert source.content_options() != before
+    assert plain.content_options() == untouched

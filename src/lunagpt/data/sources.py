@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from lunagpt.config.sections import DataSource
+from lunagpt.data import exercises
 from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowError, TextExample
-from lunagpt.data.exercises import ExerciseMaker
 from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
 from lunagpt.data.traits import traits_of
 from lunagpt.errors import DataError
@@ -47,7 +47,10 @@ class SourceSpec(DataSource):
 
     def content_options(self) -> dict[str, Any]:
         """The settings on which the tokenised content depends (weight, repeats and loss do not change it)."""
-        return self.model_dump(mode="json", exclude={"name", "path", "weight", "max_repeat", "loss_on"})
+        options = self.model_dump(mode="json", exclude={"name", "path", "weight", "max_repeat", "loss_on"})
+        if self.exercises:
+            options["exercises_version"] = exercises.VERSION
+        return options
 
 
 def parse_sources(sources: Sequence[DataSource | Mapping[str, Any]]) -> list[SourceSpec]:
@@ -95,7 +98,7 @@ def read_examples(
     """
     report = report if report is not None else ReadReport()
     build = ExampleBuilder(spec.parts, unify_evidence=spec.unify_evidence, persona_prompt=spec.persona_prompt)
-    exercises = ExerciseMaker(spec.exercises) if spec.exercises else None
+    maker = exercises.ExerciseMaker(spec.exercises) if spec.exercises else None
     patterns = {"assistant": spec.reject, "user": spec.reject_user}
     rejected = {role: re.compile(text, re.IGNORECASE) for role, text in patterns.items() if text}
     kept_of_group: dict[str, int] = {}
@@ -114,8 +117,8 @@ def read_examples(
                 reason = str(error) if isinstance(error, RowError) else f"coluna de tipo inesperado ({error})"
                 report.add_broken(place, reason)
                 continue
-            if exercises is not None:
-                examples = list(_as_exercises(examples, exercises))
+            if maker is not None:
+                examples = list(_as_exercises(examples, maker))
             kept = [example for example in examples if _wanted(spec, example, rejected)]
             if not kept:
                 report.filtered += 1
@@ -128,7 +131,7 @@ def read_examples(
     report.close(spec.label)
 
 
-def _as_exercises(examples: Sequence[Example], make: ExerciseMaker) -> Iterator[Example]:
+def _as_exercises(examples: Sequence[Example], make: exercises.ExerciseMaker) -> Iterator[Example]:
     for example in examples:
         if isinstance(example, TextExample):
             yield from (DialogueExample(tuple(messages)) for messages in make(example.text))

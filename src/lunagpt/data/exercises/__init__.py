@@ -6,6 +6,6 @@ useful: repeat what was just said, even when it makes no sense; find the passage
 back a fact of a made-up list; remember what the person told about themselves.
 """
 
-from lunagpt.data.exercises.maker import KINDS, ExerciseMaker
+from lunagpt.data.exercises.maker import KINDS, VERSION, ExerciseMaker
 
-__all__ = ["KINDS", "ExerciseMaker"]
+__all__ = ["KINDS", "VERSION", "ExerciseMaker"]
