@@ -17,7 +17,7 @@ columns                                     example
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -63,7 +63,7 @@ class ExampleBuilder:
 
     def __init__(
         self,
-        parts: Sequence[str] = PARTS,
+        parts: Iterable[str] = PARTS,
         *,
         unify_evidence: bool = False,
         persona_prompt: bool = False,

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from lunagpt.config.sections import DataSource
-from lunagpt.data import exercises
+from lunagpt.data import encyclopedia, exercises
 from lunagpt.data.examples import DialogueExample, Example, ExampleBuilder, RowError, TextExample
 from lunagpt.data.readers import ReadReport, read_rows, resolve_paths
 from lunagpt.data.traits import traits_of
@@ -48,6 +48,9 @@ class SourceSpec(DataSource):
     def content_options(self) -> dict[str, Any]:
         """The settings on which the tokenised content depends (weight, repeats and loss do not change it)."""
         options = self.model_dump(mode="json", exclude={"name", "path", "weight", "max_repeat", "loss_on"})
+        # A rule of version 1 goes by its bare name, as in the keys from before there were versions.
+        versions = [(part, encyclopedia.PARTS[part]) for part in self.parts]
+        options["parts"] = [part if version == 1 else f"{part}-{version}" for part, version in versions]
         if self.exercises:
             options["exercises_version"] = exercises.VERSION
         return options

@@ -34,6 +34,7 @@ from lunagpt.files import atomic_directory, sha256_file
 logger = logging.getLogger(__name__)
 
 # Raise it whenever the readers give other examples or the files another layout: old caches stay unused then.
+# Encyclopaedia parts and exercises have versions of their own, which leave the other sources as they are.
 FORMAT_VERSION = 3
 
 #: Names the folder of the cache, to take it along to another machine.
