@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lunagpt.reporting.numbers import number
+
 PROMPT = "Olá! Você pode me explicar em poucas palavras por que a lua muda de forma durante o mês?"
 
 
@@ -136,7 +138,7 @@ def main() -> None:
         child(kind, folder, model, int(tokens), float(started))
         return
 
-    from machine import describe_machine, write_table
+    from machine import describe_machine, table_row, write_table
 
     with tempfile.TemporaryDirectory() as place:
         model, peer = make_folders(args.model, Path(place))
@@ -144,7 +146,7 @@ def main() -> None:
         runs: dict[str, list[dict[str, float]]] = {
             name: [loop(kind, folder, model, args.tokens) for _ in range(args.repeats)]
             for name, kind, folder in (
-                ("Luna, decoding loop", "luna", model),
+                ("Luna, geração", "luna", model),
                 ("transformers FalconH1, generate", "transformers", peer),
             )
         }
@@ -155,20 +157,22 @@ def main() -> None:
 
     luna, falcon = runs
     lines = [
-        f"Model {model.name}, prompt of {runs[luna][0]['prompt']:.0f} tokens, answer of {args.tokens}, "
-        f"greedy, best of {args.repeats}. {describe_machine()}. Load average {os.getloadavg()[0]:.1f}.",
+        f"Modelo {model.name}, pergunta de {number(runs[luna][0]['prompt'], 0)} tokens, resposta de "
+        f"{args.tokens}, "
+        f"sem sorteio, o melhor de {args.repeats}. {describe_machine()}. Carga "
+        f"{number(os.getloadavg()[0], 1)}.",
         "",
-        "| | start to first token, s | prompt to first token, s | tokens/s | ratio |",
+        "| | do início ao primeiro token, s | da pergunta ao primeiro token, s | tokens/s | razão |",
         "|---|---:|---:|---:|---:|",
-        f"| luna --query | {command:.2f} | | | |",
+        f"| luna --query | {number(command, 2)} | | | |",
     ]
     for name in runs:
         ratio = best(name, "rate") / best(falcon, "rate")
+        first, read, rate = (best(name, what) for what in ("first", "read", "rate"))
         lines.append(
-            f"| {name} | {best(name, 'first'):.2f} | {best(name, 'read'):.3f} | {best(name, 'rate'):.1f} "
-            f"| {ratio:.2f}× |"
+            table_row(name, number(first, 2), number(read, 3), number(rate, 1), f"{number(ratio, 2)}×")
         )
-    write_table(Path(__file__).parent / "results" / "chat_latency.md", "Latency of the chat", lines)
+    write_table(Path(__file__).parent / "results" / "chat_latency.md", "Espera na conversa", lines)
 
 
 if __name__ == "__main__":

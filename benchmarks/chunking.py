@@ -156,7 +156,7 @@ def main() -> None:
     lines = [
         "# Divisão em trechos",
         "",
-        f"{platform.machine()}, {os.cpu_count()} núcleos (carga {os.getloadavg()[0]:.0f}), Python "
+        f"{platform.machine()}, {os.cpu_count()} núcleos (carga {number(os.getloadavg()[0], 0)}), Python "
         f"{platform.python_version()}. Comando: `python benchmarks/chunking.py --data-root …`",
         "",
         f"- {len(texts)} documentos ({', '.join(DOMAINS)} e os guias em Markdown deste projeto), "
@@ -184,7 +184,7 @@ def main() -> None:
         for name, (seconds, divided) in divide(systems, texts).items():
             one = measure(seconds, divided, texts, size)
             lines.append(
-                f"| {name} | {number(megabytes / one.seconds)} | {one.chunks} | {one.tokens:.0f} | "
+                f"| {name} | {number(megabytes / one.seconds)} | {one.chunks} | {number(one.tokens, 0)} | "
                 f"{percent(one.too_long)} | {percent(one.at_sentence_end)} | {percent(one.at_mark)} | "
                 f"{percent(one.orphan_headings)} |"
             )

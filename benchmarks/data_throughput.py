@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lunagpt.reporting.numbers import number, percent
+
 LENGTH, ROWS = 1024, 8
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -89,10 +91,10 @@ def main() -> None:
         "",
         "| leitor | tokens/s | preenchimento |",
         "| --- | ---: | ---: |",
-        *(f"| {name} | {rate:,.0f} | {fill:.1%} |" for name, (rate, fill) in rates.items()),
+        *(f"| {name} | {number(rate, 0)} | {percent(fill)} |" for name, (rate, fill) in rates.items()),
         "",
-        f"Razão: {ours / theirs:.0f}×. A tokenização única ({opening:.1f} s para {total:,} tokens) se paga "
-        f"em {passes:.2f} passagens pelos dados.",
+        f"Razão: {number(ours / theirs, 0)}×. A tokenização única ({number(opening, 1)} s para "
+        f"{number(total, 0)} tokens) se paga em {number(passes, 2)} passagens pelos dados.",
     ]
     report = "\n".join(lines) + "\n"
     print(report)

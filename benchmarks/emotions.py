@@ -31,6 +31,7 @@ from lunagpt.evaluation.probing import FOLDS, probe_predictions, stratified_fold
 from lunagpt.models.emotional_routing import EmotionalRouting, emotion_loss
 from lunagpt.models.emotions import expert_inputs, expert_layers, read_emotions
 from lunagpt.models.upcycling import upcycle
+from lunagpt.reporting.numbers import number
 from lunagpt.training.optim import build_optimizer
 from lunagpt.training.settings import TrainingSettings
 from machine import describe_machine, write_table
@@ -126,14 +127,14 @@ def interval(right: np.ndarray, seed: int = 0) -> str:
     """A mean in percent and its 95 % bootstrap interval."""
     means = right[np.random.default_rng(seed).integers(len(right), size=(2000, len(right)))].mean(1)
     low, high = np.quantile(means, (0.025, 0.975))
-    return f"{100 * right.mean():.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{number(100 * right.mean(), 1)} ({number(100 * low, 1)} a {number(100 * high, 1)})"
 
 
 def accuracy_table(model: LunaModel, rows: list[dict], labels: np.ndarray, seed: int) -> list[str]:
     folds = stratified_folds(labels, np.random.default_rng(seed))
     names = [EMOTIONS[label] for label in labels]
     inputs: dict[str, dict[int, list[torch.Tensor]]] = {}
-    for kind, part in (("first message", opening), ("dialogue", whole)):
+    for kind, part in (("a primeira mensagem", opening), ("o diálogo inteiro", whole)):
         for row in rows:
             messages = part(row)
             ids = model.tokenizer.encode_dialog(
@@ -143,38 +144,38 @@ def accuracy_table(model: LunaModel, rows: list[dict], labels: np.ndarray, seed:
                 inputs.setdefault(kind, {}).setdefault(layer, []).append(x[0])
     right: dict[tuple[str, str], np.ndarray] = {}
     for fold in range(FOLDS):
-        stages = trained_projectors(inputs["dialogue"], labels, np.flatnonzero(folds != fold))
+        stages = trained_projectors(inputs["o diálogo inteiro"], labels, np.flatnonzero(folds != fold))
         for steps, projectors in zip(STEPS, stages, strict=True):
             for kind, of_kind in inputs.items():
-                hits = right.setdefault((f"emotional routing, {steps} steps", kind), np.zeros(len(rows)))
+                hits = right.setdefault((f"roteamento emocional, {steps} passos", kind), np.zeros(len(rows)))
                 for i in np.flatnonzero(folds == fold):
                     hits[i] = reading(projectors, of_kind, i) == labels[i]
-    for kind, part in (("first message", opening), ("dialogue", whole)):
+    for kind, part in (("a primeira mensagem", opening), ("o diálogo inteiro", whole)):
         documents = [words(part(row)) for row in rows]
         last = max(inputs[kind])
         for name, features in (
-            ("bag of words, ridge", tf_idf(documents)),
-            (f"probe of layer {last}, last token", np.stack([x[-1].numpy() for x in inputs[kind][last]])),
-            (f"probe of layer {last}, mean", np.stack([x.mean(0).numpy() for x in inputs[kind][last]])),
+            ("saco de palavras, regressão ridge", tf_idf(documents)),
+            (f"sonda da camada {last}, último token", np.stack([x[-1].numpy() for x in inputs[kind][last]])),
+            (f"sonda da camada {last}, média", np.stack([x.mean(0).numpy() for x in inputs[kind][last]])),
         ):
             right[name, kind] = np.array(probe_predictions(features, names, seed)) == np.array(names)
-        right["bag of words, naive Bayes", kind] = naive_bayes(documents, labels, folds) == labels
-        right["most frequent emotion", kind] = labels == np.bincount(labels).argmax()
+        right["saco de palavras, Bayes ingênuo", kind] = naive_bayes(documents, labels, folds) == labels
+        right["emoção mais comum", kind] = labels == np.bincount(labels).argmax()
     lines = [
-        "| held-out accuracy, % (95 %) | after the first message | after the dialogue |",
+        "| acertos nos separados, % (95 %) | depois da primeira mensagem | depois do diálogo inteiro |",
         "|---|---|---|",
     ]
     for name in sorted({name for name, _ in right}):
         cells = (interval(right[name, kind].astype(float)) for kind in inputs)
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    ours = f"emotional routing, {STEPS[1]} steps"
+    ours = f"roteamento emocional, {STEPS[1]} passos"
     for kind in inputs:
         best = max(
-            (n for n, k in right if n.startswith("bag") and k == kind), key=lambda n: right[n, kind].mean()
+            (n for n, k in right if n.startswith("saco") and k == kind), key=lambda n: right[n, kind].mean()
         )
         difference = right[ours, kind].astype(float) - right[best, kind]
         lines.append("")
-        lines.append(f"{ours} less {best}, {kind}: {interval(difference)} points.")
+        lines.append(f"{ours}, menos {best}, depois d{kind}: {interval(difference)} pontos.")
     return lines
 
 
@@ -201,20 +202,25 @@ def influence_lines(model: LunaModel, rows: list[dict], steps: int, seed: int) -
         optimizer.zero_grad()
         model.after_step()
     model.eval()
-    lines = [f"After {steps} steps of 8 labelled dialogues (luna-nano upcycled, everything trained):", ""]
-    lines += ["| sentence | read | expert shares moved most, percentage points |", "|---|---|---|"]
+    lines = [
+        f"Depois de {steps} passos de 8 diálogos rotulados (luna-nano com especialistas, tudo treinado):",
+        "",
+        "| frase | leitura | partes de especialistas que mais mudaram, pontos percentuais |",
+        "|---|---|---|",
+    ]
     for sentence in SENTENCES:
         read = read_emotions(model, sentence)
         top = sorted(read.probabilities.items(), key=lambda item: -item[1])[:3]
-        told = ", ".join(f"{EMOTION_LABELS[name]} {100 * p:.0f} %" for name, p in top)
+        told = ", ".join(f"{EMOTION_LABELS[name]} {number(100 * p, 0)} %" for name, p in top)
         moved = [
             (100 * change, layer, expert)
             for layer, shares in zip(read.layers, read.influence, strict=True)
             for expert, change in enumerate(shares)
         ]
         moved.sort(key=lambda item: -abs(item[0]))
-        shown = ", ".join(
-            f"layer {layer} expert {expert} {change:+.2f}" for change, layer, expert in moved[:3]
+        shown = "; ".join(
+            f"camada {layer}, especialista {expert}: {number(change, 2, signed=True)}"
+            for change, layer, expert in moved[:3]
         )
         lines.append(f"| {sentence} | {told} | {shown} |")
     return lines
@@ -237,12 +243,14 @@ def main() -> None:
     labels = np.array([traits_of(row)["emotion"] for row in rows])
     dense = LunaModel.from_pretrained(args.model or shipped_model())
     model = upcycle(dense, emotional_routing=True, seed=args.seed)
-    numbers = ", ".join(f"{EMOTIONS[e]} {count}" for e, count in enumerate(np.bincount(labels)))
+    numbers = ", ".join(
+        f"{EMOTION_LABELS[EMOTIONS[e]]} {count}" for e, count in enumerate(np.bincount(labels))
+    )
     lines = [
         describe_machine(),
         "",
-        f"{len(rows)} dialogues, {FOLDS} folds, seed {args.seed} ({numbers}); {dense.config.model.name}, "
-        f"experts in layers {', '.join(map(str, expert_layers(model)))}.",
+        f"{len(rows)} diálogos, {FOLDS} partes, semente {args.seed} ({numbers}); {dense.config.model.name}, "
+        f"especialistas nas camadas {', '.join(map(str, expert_layers(model)))}.",
         "",
         *accuracy_table(model, rows, labels, args.seed),
         "",
@@ -250,10 +258,11 @@ def main() -> None:
             model, [row for row in rows if row["split"] == "train"], args.training_steps, args.seed
         ),
         "",
-        f"CPU time {time.process_time() - cpu:.0f} s, wall time {time.perf_counter() - started:.0f} s.",
+        f"{number(time.process_time() - cpu, 0)} s de CPU, "
+        f"{number(time.perf_counter() - started, 0)} s de relógio.",
     ]
     results = Path(__file__).parent / "results" / "emocoes.md"
-    write_table(results, "Emotions read by emotional routing", lines)
+    write_table(results, "Emoções lidas pelo roteamento emocional", lines)
 
 
 if __name__ == "__main__":

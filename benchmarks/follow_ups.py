@@ -20,9 +20,11 @@ from typing import Any
 from encyclopedia import Silent
 from lunagpt.chat import LunaChat
 from lunagpt.chat.grounding.words import fold
+from lunagpt.reporting.numbers import number
 from machine import describe_machine, write_table
 
 CONVERSATIONS = Path(__file__).parents[1] / "tests" / "data" / "encyclopedia_follow_ups.jsonl"
+HALVES = {"dev": "vista", "test": "só contada"}
 RESULTS = Path(__file__).parent / "results" / "follow_ups.md"
 
 
@@ -39,7 +41,7 @@ def ask(chat: LunaChat, row: dict[str, Any]) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--half", choices=("dev", "test"), default=None)
+    parser.add_argument("--half", choices=HALVES, default=None)
     parser.add_argument("--show", action="store_true", help="mostra cada resposta e não grava")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
@@ -57,18 +59,23 @@ def main() -> None:
             expected = " / ".join(row["expected"]) or "(recusa)"
             print(f"{outcome:8} {row['opening']} … {chat.report.query} [{expected}] {answer}")
     milliseconds = 1000 * (time.process_time() - began) / (2 * sum(counts.values()))
-    lines = ["| half | asked for | n | right | wrong | refused |", "|---|---|---:|---:|---:|---:|"]
-    for half in ("dev", "test"):
+    lines = [
+        "| metade | o que se pergunta | n | certas | erradas | recusadas |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for half in HALVES:
         for answerable in (True, False):
             here = [counts[half, answerable, outcome] for outcome in ("right", "wrong", "refused")]
             if sum(here):
-                kind = "in the article" if answerable else "not in it"
-                lines.append(f"| {half} | {kind} | {sum(here)} | " + " | ".join(map(str, here)) + " |")
-    lines += ["", f"{milliseconds:.0f} ms of CPU a message. {describe_machine()}."]
+                kind = "está no verbete" if answerable else "não está"
+                lines.append(
+                    f"| {HALVES[half]} | {kind} | {sum(here)} | " + " | ".join(map(str, here)) + " |"
+                )
+    lines += ["", f"{number(milliseconds, 0)} ms de CPU por mensagem. {describe_machine()}."]
     if arguments.show:
         print("\n".join(lines))
     else:
-        write_table(arguments.output, "Follow-up questions to the encyclopaedia", lines)
+        write_table(arguments.output, "Perguntas de continuação à enciclopédia", lines)
 
 
 if __name__ == "__main__":

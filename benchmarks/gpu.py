@@ -28,10 +28,11 @@ from lunagpt.models import LunaModel
 from lunagpt.models.falcon_h1 import falcon_h1_config
 from lunagpt.models.moe import MoEBlock
 from lunagpt.models.scan import scan_chunked
+from lunagpt.reporting.numbers import number, percent
 from lunagpt.training.compilation import compile_layers
 from lunagpt.training.optim import build_optimizer
 from lunagpt.training.settings import TrainingSettings
-from machine import describe_machine, write_table
+from machine import describe_machine, table_row, write_table
 from moe import mixtral
 
 READING = 6.0  # tokens a second: about 250 Portuguese words a minute
@@ -111,17 +112,17 @@ def training_table(args: argparse.Namespace, clock: Clock, ceiling: float) -> li
     active = active_parameters(config)
     cases: dict[str, Callable[[], tuple[Work, float]]] = {
         "Luna": lambda: luna(config, False),
-        "Luna, experts in every other layer": lambda: luna(experts, False),
+        "Luna, especialistas em camadas alternadas": lambda: luna(experts, False),
         "transformers FalconH1": lambda: (falcon_step(config, ids), active),
     }
     if args.compile:
-        cases["Luna, compiled"] = lambda: luna(config, True)
-        cases["Luna, experts, compiled"] = lambda: luna(experts, True)
-    lines = ["| training step | tokens/s | share of the matrix rate |", "|---|---:|---:|"]
+        cases["Luna, compilada"] = lambda: luna(config, True)
+        cases["Luna, especialistas, compilada"] = lambda: luna(experts, True)
+    lines = ["| passo de treino | tokens/s | parte do ritmo das matrizes |", "|---|---:|---:|"]
     for name, prepare in cases.items():
         step, weights = prepare()
         speed = ids.numel() / clock(step)
-        lines.append(f"| {name} | {speed:,.0f} | {speed * 6 * weights / ceiling:.1%} |")
+        lines.append(f"| {name} | {number(speed, 0)} | {percent(speed * 6 * weights / ceiling)} |")
     return lines
 
 
@@ -149,11 +150,11 @@ def scan_table(args: argparse.Namespace, clock: Clock) -> list[str]:
     B, C = (torch.randn(args.rows, args.tokens, groups, shape.state_size, **sizes) for _ in range(2))
     chunk = shape.chunk_size
     works: dict[str, Work] = {
-        "Luna, chunked": lambda: scan_chunked(x, dt, A, B, C, D, chunk_size=chunk)[0].sum().backward()
+        "Luna, em pedaços": lambda: scan_chunked(x, dt, A, B, C, D, chunk_size=chunk)[0].sum().backward()
     }
     if args.compile:
         compiled: Any = torch.compile(scan_chunked)
-        works["Luna, chunked, compiled"] = lambda: (
+        works["Luna, em pedaços, compilada"] = lambda: (
             compiled(x, dt, A, B, C, D, chunk_size=chunk)[0].sum().backward()
         )
     if importlib.util.find_spec("mamba_ssm"):
@@ -163,9 +164,9 @@ def scan_table(args: argparse.Namespace, clock: Clock) -> list[str]:
             mamba_chunk_scan_combined(x, dt, A, B, C, chunk_size=chunk, D=D).sum().backward()
         )
     return [
-        "| scan of one layer | ms |",
+        "| varredura de uma camada | ms |",
         "|---|---:|",
-        *(f"| {name} | {1000 * clock(work):.2f} |" for name, work in works.items()),
+        *(f"| {name} | {number(1000 * clock(work), 2)} |" for name, work in works.items()),
     ]
 
 
@@ -177,15 +178,15 @@ def experts_table(args: argparse.Namespace, clock: Clock) -> list[str]:
     x.requires_grad_()
     sizes = (width, inner, 8, 2)
     blocks = {
-        "Luna, grouped": MoEBlock(*sizes, 0.0, backend="grouped"),
-        "Luna, one expert after the other": MoEBlock(*sizes, 0.0, backend="loop"),
+        "Luna, agrupados": MoEBlock(*sizes, 0.0, backend="grouped"),
+        "Luna, um especialista depois do outro": MoEBlock(*sizes, 0.0, backend="loop"),
         "transformers, Mixtral": mixtral(*sizes),
     }
-    lines = ["| layer of experts | ms |", "|---|---:|"]
+    lines = ["| camada de especialistas | ms |", "|---|---:|"]
     for name, block in blocks.items():
         block = block.to(clock.device, torch.bfloat16)
         seconds = clock(lambda block=block: block(x).sum().backward())  # type: ignore[misc]
-        lines.append(f"| {name} | {1000 * seconds:.2f} |")
+        lines.append(f"| {name} | {number(1000 * seconds, 2)} |")
     return lines
 
 
@@ -202,9 +203,14 @@ def decoding_table(args: argparse.Namespace, clock: Clock) -> list[str]:
     steps = args.answer
     speed = steps / (answers(steps + 1) - answers(1))
     return [
-        "| conversations at a time | tokens/s of each | tokens/s of all | times the speed of reading |",
+        "| conversas ao mesmo tempo | tokens/s de cada | tokens/s de todas | vezes a velocidade de leitura |",
         "|---:|---:|---:|---:|",
-        f"| {args.conversations} | {speed:.1f} | {speed * args.conversations:,.0f} | {speed / READING:.1f} |",
+        table_row(
+            str(args.conversations),
+            number(speed, 1),
+            number(speed * args.conversations, 0),
+            number(speed / READING, 1),
+        ),
     ]
 
 
@@ -228,14 +234,15 @@ def main() -> None:
     torch.manual_seed(0)
     clock = Clock(device, args.repeats)
     on_gpu = device.type == "cuda"
-    card = torch.cuda.get_device_name(device) if on_gpu else "no GPU: a rehearsal, not a figure"
+    card = torch.cuda.get_device_name(device) if on_gpu else "sem GPU: um ensaio, não uma medida"
     ceiling = matrix_rate(clock, 8192 if on_gpu else 256)
     kernels = [name for name in ("mamba_ssm", "causal_conv1d") if importlib.util.find_spec(name)]
     lines = [
-        f"{card}; {describe_machine()}. bfloat16 matrix products: {ceiling / 1e12:.2f} TFLOP/s. "
-        f"Preset {args.preset}, {args.rows} rows of {args.tokens} tokens in documents of {DOCUMENT}; "
-        "operations of training counted as 6 per active weight and token. Kernel libraries: "
-        f"{', '.join(kernels) or 'none'}.",
+        f"{card}; {describe_machine()}. Produtos de matrizes em bfloat16: {number(ceiling / 1e12, 2)} "
+        f"TFLOP/s. "
+        f"Preset {args.preset}, {args.rows} linhas de {args.tokens} tokens em documentos de {DOCUMENT}; "
+        "operações de treino contadas como 6 por peso ativo e token. Bibliotecas de kernels: "
+        f"{', '.join(kernels) or 'nenhuma'}.",
     ]
     for table in (
         training_table(args, clock, ceiling),

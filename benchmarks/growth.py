@@ -36,6 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lunagpt.config import LunaConfig
 from lunagpt.data import PackedDataset
 from lunagpt.models import LunaModel
+from lunagpt.reporting.numbers import decimal, number, percent
 from lunagpt.tokenizer import LunaTokenizer
 from lunagpt.training.callbacks import Callback
 from lunagpt.training.optim import build_optimizer
@@ -50,11 +51,11 @@ VALIDATION_ROWS = 60
 RATES: dict[str, Any] = {"learning_rate": 0.004, "muon_learning_rate": 0.02}
 REWARM = 4  # steps of rising rate after a growth
 RESULTS = Path(__file__).parent / "results"
-SCRATCH, SMALL = "final size from scratch", "small size throughout"
+SCRATCH, SMALL = "tamanho final desde o começo", "tamanho pequeno o tempo todo"
 VARIANTS: dict[str, dict[str, Any] | None] = {  # None: does not grow
     SCRATCH: None,
-    "grown by copies of the stack": {"method": "stack"},
-    "grown by identity blocks": {"method": "identity"},
+    "crescida por cópias da pilha": {"method": "stack"},
+    "crescida por blocos identidade": {"method": "identity"},
     SMALL: None,
 }
 PLATEAU = {"threshold": 0.01, "patience": 3, "smoothing": 0.5}  # the rule: in nats per token, evaluations
@@ -188,12 +189,14 @@ def difference(values: list[float]) -> str:
     """Mean, and half its 95 % interval."""
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    return f"{mean:+.4f} ± {T_95[len(values)] * deviation / math.sqrt(len(values)):.4f}"
+    half = T_95[len(values)] * deviation / math.sqrt(len(values))
+    return f"{number(mean, 4, signed=True)} ± {number(half, 4)}"
 
 
 def table(runs: dict[tuple[str, int], dict[str, Any]], variants: list[str], seeds: int) -> list[str]:
     lines = [
-        "| | parameters | steps | tokens | GFLOP | held-out bits/byte | against scratch | CPU seconds |",
+        "| | parâmetros | passos | tokens | GFLOP | bits/byte, texto reservado | contra desde o começo | "
+        "s de CPU |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     base = [runs[SCRATCH, seed]["bits_per_byte"] for seed in range(seeds)]
@@ -205,9 +208,9 @@ def table(runs: dict[tuple[str, int], dict[str, Any]], variants: list[str], seed
         )
         steps = "; ".join(dict.fromkeys(" + ".join(str(part) for part in r["steps"] if part) for r in own))
         lines.append(
-            f"| {name} | {own[0]['parameters'] / 1e6:.2f} M | {steps} | {own[0]['tokens']:,} "
-            f"| {own[0]['gigaflops']:.1f} | {sum(bits) / seeds:.4f} | {against} "
-            f"| {sum(r['cpu_seconds'] for r in own) / seeds:.1f} |"
+            f"| {name} | {number(own[0]['parameters'] / 1e6, 2)} M | {steps} | {number(own[0]['tokens'], 0)} "
+            f"| {number(own[0]['gigaflops'], 1)} | {number(sum(bits) / seeds, 4)} | {against} "
+            f"| {number(sum(r['cpu_seconds'] for r in own) / seeds, 1)} |"
         )
     return lines
 
@@ -252,31 +255,29 @@ def main() -> None:
             runs[name, seed] = run(name, seed, tokenizer, flops, args, plateau)
             with args.runs.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(runs[name, seed]) + "\n")
-            print(f"{name}, seed {seed}: {runs[name, seed]['bits_per_byte']:.4f}", flush=True)
-    grow_at = "plateau" if args.grow_at is None else f"{args.grow_at:g}"
-    command = f"--gigaflops {args.gigaflops:g} --grow-at {grow_at} --small {args.small} "
-    command += f"--final {args.final} --seeds {args.seeds} --fraction {args.fraction:g}"
-    where = f"{args.grow_at or 0:.0%} of them at the small size where it grows"
+            print(f"{name}, seed {seed}: {number(runs[name, seed]['bits_per_byte'], 4)}", flush=True)
+    where = f"{percent(args.grow_at or 0, 0)} delas no tamanho pequeno, onde cresce"
     if args.grow_at is None:
         where = (
-            f"growth where the smoothed validation loss ({PLATEAU['smoothing']:g} of the past) has not "
-            f"fallen by {PLATEAU['threshold']:g} nats per token in {PLATEAU['patience']} evaluations, one "
-            f"every {EVERY} steps"
+            f"cresce onde a perda de validação suavizada ({decimal(PLATEAU['smoothing'])} do passado) não "
+            f"caiu {decimal(PLATEAU['threshold'])} nats por token em {PLATEAU['patience']} avaliações, uma "
+            f"a cada {EVERY} passos"
         )
     heading = [
         describe_machine() + ".",
         "",
-        f"Preset test, from {args.small} to {args.final} layers, vocabulary of {tokenizer.vocab_size}. "
-        f"Counted operations of a step of {ROWS * LENGTH} tokens: "
-        f"{flops[args.small] / 1e9:.2f} GFLOP small, {flops[args.final] / 1e9:.2f} GFLOP final; "
-        f"{args.gigaflops:g} GFLOP for every run, {where}. {args.fraction:.2%} of the training text, again "
-        f"and again. Means of {args.seeds} seeds.",
+        f"Preset test, de {args.small} a {args.final} camadas, vocabulário de {tokenizer.vocab_size}. "
+        f"Operações "
+        f"contadas de um passo de {ROWS * LENGTH} tokens: {number(flops[args.small] / 1e9, 2)} GFLOP no "
+        f"tamanho "
+        f"pequeno, {number(flops[args.final] / 1e9, 2)} GFLOP no final; {args.gigaflops:g} GFLOP em cada "
+        f"rodada, "
+        f"{where}. {percent(args.fraction, 2)} do texto de treino, repetido. Médias de {args.seeds} "
+        f"sementes.",
         "",
         *table(runs, args.variants, args.seeds),
-        "",
-        f"Command: `python benchmarks/growth.py --data-root CORPUS --tokenizer PASTA {command}`",
     ]
-    write_table(RESULTS / "growth.md", "Growth", heading)
+    write_table(RESULTS / "growth.md", "Crescimento", heading)
 
 
 if __name__ == "__main__":

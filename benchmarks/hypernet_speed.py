@@ -14,6 +14,7 @@ import torch
 from lunagpt.conditions import Condition
 from lunagpt.models import LunaModel
 from lunagpt.models.conditioned import add_hypernet
+from lunagpt.reporting.numbers import number
 from machine import describe_machine, write_table
 
 SHIPPED = Path(__file__).parent.parent / "src/lunagpt/assets/luna-nano"
@@ -81,16 +82,21 @@ def main() -> None:
             "",
             "| decodificar um token | ms | razão |",
             "|---|---:|---:|",
-            *(f"| {name} | {1e3 * median(t):.1f} | {median(t) / plain:.2f} |" for name, t in times.items()),
+            *(
+                f"| {name} | {number(1e3 * median(t), 1)} | {number(median(t) / plain, 2)} |"
+                for name, t in times.items()
+            ),
             "",
             "| treinar 1.024 tokens (ida e volta) em 16 documentos | s | razão |",
             "|---|---:|---:|",
-            *(f"| {name} | {median(t):.2f} | {median(t) / trained:.2f} |" for name, t in training.items()),
+            *(
+                f"| {name} | {number(median(t), 2)} | {number(median(t) / trained, 2)} |"
+                for name, t in training.items()
+            ),
             "",
-            f"Somar uma condição aos pesos: {1e3 * merging:.0f} ms e {own / 1e6:.1f} M de pesos próprios "
-            f"({own * 4 / 2**20:.0f} MiB).",
-            "",
-            "Comando: `python benchmarks/hypernet_speed.py`",
+            f"Somar uma condição aos pesos: {number(1e3 * merging, 0)} ms e {number(own / 1e6, 1)} M de "
+            f"pesos "
+            f"próprios ({number(own * 4 / 2**20, 0)} MiB).",
         ],
     )
 

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lunagpt.reporting.numbers import number
+
 WINDOW = 256
 # name in the table -> library, how it reads, changes to the preset
 CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -154,7 +156,7 @@ def main() -> None:
         f"Preset {args.preset}, pesos aleatórios (semente 0). Janela de {WINDOW} tokens em todas as camadas "
         'menos a primeira, a do meio e a última, ou ("só com janela") em todas. Pico de memória acima do '
         "processo com os pesos; estado: o que fica guardado para continuar. Última coluna: tempo de CPU. "
-        f"{describe_machine()}; carga {os.getloadavg()[0]:.1f}.",
+        f"{describe_machine()}; carga {number(os.getloadavg()[0], 1)}.",
         "",
         "| | tokens | pico, MB | estado, MB | s | s de CPU | memória / FalconH1 | tempo / FalconH1 |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -164,12 +166,12 @@ def main() -> None:
         peer = results.get("transformers FalconH1")
         for case, found in results.items():
             if found is None:
-                lines.append(f"| {case} | {length} | mais de {args.limit * 1000:.0f} | | | | | |")
+                lines.append(f"| {case} | {length} | mais de {number(args.limit * 1000, 0)} | | | | | |")
                 continue
-            ratios = [f"{found[key] / peer[key]:.2f}×" if peer else "" for key in ("peak", "cpu")]
+            ratios = [f"{number(found[key] / peer[key], 2)}×" if peer else "" for key in ("peak", "cpu")]
             lines.append(
-                f"| {case} | {length} | {found['peak'] / 1e6:.0f} | {found['state'] / 1e6:.0f} "
-                f"| {found['seconds']:.1f} | {found['cpu']:.1f} | {' | '.join(ratios)} |"
+                f"| {case} | {length} | {number(found['peak'] / 1e6, 0)} | {number(found['state'] / 1e6, 0)} "
+                f"| {number(found['seconds'], 1)} | {number(found['cpu'], 1)} | {' | '.join(ratios)} |"
             )
     write_table(Path(__file__).parent / "results" / "contexto.md", "Ler um prompt longo", lines)
 

@@ -31,7 +31,8 @@ from lunagpt.data.readers import ReadReport, read_rows
 from lunagpt.generation.decoding import PREFILL_PIECE
 from lunagpt.models import LunaModel
 from lunagpt.models.decoding_state import DecodingState
-from machine import describe_machine, write_table
+from lunagpt.reporting.numbers import number, percent
+from machine import describe_machine, with_interval, write_table
 
 RESULTS = Path(__file__).parent / "results" / "contexto.md"
 HELD_OUT = "pretrain/valid-000.parquet"
@@ -96,7 +97,7 @@ def interval(values: np.ndarray, seed: int = 0) -> str:
     """A mean over texts and its 95 % bootstrap interval."""
     means = values[np.random.default_rng(seed).integers(len(values), size=(2000, len(values)))].mean(1)
     low, high = np.quantile(means, (0.025, 0.975))
-    return f"{values.mean():+.3f} [{low:+.3f}; {high:+.3f}]"
+    return with_interval(values.mean(), low, high, 3)
 
 
 def position_lines(models: dict[str, LunaModel], ids: torch.Tensor, trained: int) -> list[str]:
@@ -113,10 +114,10 @@ def position_lines(models: dict[str, LunaModel], ids: torch.Tensor, trained: int
     ]
     for start in range(0, ids.shape[1] - 1, width):
         part = slice(start, start + width)
-        cells = [f"{np.exp(anew[:, part].mean()):.1f}"]
+        cells = [number(np.exp(anew[:, part].mean()), 1)]
         for values in losses.values():
             difference = (values[:, part] - anew[:, part]).mean(1)
-            cells += [f"{np.exp(values[:, part].mean()):.1f}", interval(difference)]
+            cells += [number(np.exp(values[:, part].mean()), 1), interval(difference)]
         lines.append(f"| {start}–{start + width} | {' | '.join(cells)} |")
     return lines
 
@@ -157,12 +158,12 @@ def password_scores(
     state = read(model, torch.tensor(ids))
     options = [words[word] for word in candidates]
     with_text, without = [], []
-    for number, person in enumerate(people):
+    for place, person in enumerate(people):
         question = torch.tensor([encode(f"\nA senha de {person} é")])
         scores = model(question, state=state.clone(), logits_to_keep=1).logits[0, -1]
         best = int(scores[options].argmax())
-        with_text.append((best == number, best < NEEDLES, int(scores.argmax()) == options[number]))
-        without.append(int(model(question, logits_to_keep=1).logits[0, -1, options].argmax()) == number)
+        with_text.append((best == place, best < NEEDLES, int(scores.argmax()) == options[place]))
+        without.append(int(model(question, logits_to_keep=1).logits[0, -1, options].argmax()) == place)
     return with_text, without
 
 
@@ -187,9 +188,11 @@ def password_lines(
             hits = np.array(found)  # (texts, depths, 3)
             thirds = [hits[:, part, 0].mean() for part in np.array_split(np.arange(NEEDLES), 3)]
             cells = [hits[..., 0].mean(), *thirds, hits[..., 1].mean(), hits[..., 2].mean()]
-            lines.append(f"| {name} | {length} | {' | '.join(f'{100 * cell:.0f} %' for cell in cells)} |")
-    lines.append(f"| a mesma pergunta, sem texto | 0 | {100 * np.mean(blind):.0f} % | | | | | |")
-    lines.append(f"| acaso | | {100 / (2 * NEEDLES):.0f} % | | | | 50 % | 0 % |")
+            lines.append(
+                f"| {name} | {length} | {' | '.join(f'{number(100 * cell, 0)} %' for cell in cells)} |"
+            )
+    lines.append(f"| a mesma pergunta, sem texto | 0 | {percent(float(np.mean(blind)), 0)} | | | | | |")
+    lines.append(f"| acaso | | {percent(1 / (2 * NEEDLES), 0)} | | | | 50 % | 0 % |")
     return lines
 
 
@@ -229,8 +232,8 @@ def main() -> None:
         "",
         *password_lines(models, ids[: args.haystacks], lengths, args.window),
         "",
-        f"{describe_machine()}; {time.process_time() - cpu:.0f} s de CPU, "
-        f"{time.perf_counter() - started:.0f} s de relógio, carga {os.getloadavg()[0]:.1f}.",
+        f"{describe_machine()}; {number(time.process_time() - cpu, 0)} s de CPU, "
+        f"{number(time.perf_counter() - started, 0)} s de relógio, carga {number(os.getloadavg()[0], 1)}.",
     ]
     write_table(RESULTS, "Além do tamanho treinado", lines)
 

@@ -1,4 +1,4 @@
-"""What every benchmark says about the machine it ran on, and how it keeps its table."""
+"""What every benchmark says about the machine it ran on, and how it writes and keeps its table."""
 
 import os
 import platform
@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 
 import torch
+
+from lunagpt.reporting.numbers import count, number
 
 
 def describe_machine() -> str:
@@ -22,7 +24,19 @@ def describe_machine() -> str:
         )
     except (OSError, StopIteration):
         pass
-    return f"{name}; {os.cpu_count()} cores, {torch.get_num_threads()} threads; torch {torch.__version__}"
+    threads = count(torch.get_num_threads(), "linha", "linhas")
+    return f"{name}; {os.cpu_count()} núcleos, {threads} de execução; torch {torch.__version__}"
+
+
+def table_row(*cells: str) -> str:
+    """One row of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def with_interval(mean: float, low: float, high: float, digits: int) -> str:
+    """A difference and its interval: "+0,012 [−0,003; +0,027]"."""
+    shown = [number(value, digits, signed=True) for value in (mean, low, high)]
+    return f"{shown[0]} [{shown[1]}; {shown[2]}]"
 
 
 def command_line() -> str:

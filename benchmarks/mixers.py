@@ -13,9 +13,9 @@ from machine import describe_machine, write_table
 from short_training import Run, compare
 
 RUNS = [
-    Run("hybrid (attention beside state space)", None, {}),
-    Run("attention alone", None, {"use_state_space": False, "intermediate_size": 864}),
-    Run("state space alone", None, {"use_attention": False, "intermediate_size": 640}),
+    Run("híbrido (atenção ao lado do espaço de estados)", None, {}),
+    Run("só atenção", None, {"use_state_space": False, "intermediate_size": 864}),
+    Run("só espaço de estados", None, {"use_attention": False, "intermediate_size": 640}),
 ]
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     args = options.parse_args()
     lines = [describe_machine(), "", *compare(RUNS, args.data_root, args.teraflops, args.seed)]
-    write_table(Path(__file__).parent / "results" / "mixers.md", "Mixers", lines)
+    write_table(Path(__file__).parent / "results" / "mixers.md", "Misturadores", lines)
 
 
 if __name__ == "__main__":

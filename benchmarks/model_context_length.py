@@ -17,9 +17,11 @@ from lunagpt.models.attention import Attention
 from lunagpt.models.layers import RotaryPositions
 from lunagpt.models.state_space_layer import StateSpaceLayer
 from lunagpt.models.visibility import Visibility
+from lunagpt.reporting.numbers import number
 from lunagpt.training.parallel import keep_freed_memory
-from machine import describe_machine, write_table
+from machine import describe_machine, table_row, write_table
 
+RESULTS = Path(__file__).parent / "results" / "context_length.md"
 LENGTHS = (512, 1024, 2048, 4096, 8192, 16384)
 
 
@@ -58,10 +60,10 @@ def main() -> None:
     attention = Attention(m.hidden_size, m.num_heads, m.num_kv_heads, m.head_dim)
     rotary = RotaryPositions(m.head_dim, m.rope_theta)
     lines = [
-        f"One layer of {args.preset}, forward and backward, best of {args.repeats}, seed 0.",
+        f"Uma camada da {args.preset}, ida e volta, o melhor de {args.repeats}, semente 0.",
         f"{describe_machine()}.",
         "",
-        "| tokens | state space, µs/token | against 512 | attention, µs/token | against 512 |",
+        "| tokens | espaço de estados, µs/token | contra 512 | atenção, µs/token | contra 512 |",
         "|---:|---:|---:|---:|---:|",
     ]
     first: list[float] = []
@@ -76,10 +78,11 @@ def main() -> None:
         ]
         first = first or times
         growth = [now / start for now, start in zip(times, first, strict=True)]
-        lines.append(
-            f"| {length:,} | {times[0]:.1f} | {growth[0]:.2f}× | {times[1]:.1f} | {growth[1]:.2f}× |"
-        )
-    write_table(Path(__file__).parent / "results" / "context_length.md", "Cost per token by context", lines)
+        cells = [(number(now, 1), f"{number(ratio, 2)}×") for now, ratio in zip(times, growth, strict=True)]
+        lines.append(table_row(number(length, 0), *cells[0], *cells[1]))
+    write_table(
+        Path(__file__).parent / "results" / "context_length.md", "Custo por token conforme o contexto", lines
+    )
 
 
 if __name__ == "__main__":

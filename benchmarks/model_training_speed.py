@@ -18,8 +18,9 @@ import torch
 from lunagpt.config import LunaConfig
 from lunagpt.models import LunaModel
 from lunagpt.models.falcon_h1 import falcon_h1_config
+from lunagpt.reporting.numbers import number, percent
 from lunagpt.training.parallel import GradientWorkers, keep_freed_memory
-from machine import describe_machine, write_table
+from machine import describe_machine, table_row, write_table
 
 SEED = 0
 
@@ -84,10 +85,10 @@ def main() -> None:
 
     workers = GradientWorkers(cores)
     speeds = {
-        f"Luna, {cores} micro-batches side by side": best_rate(
+        f"Luna, {cores} microlotes lado a lado": best_rate(
             lambda: workers.add_gradients(weights, loss_of, args.rows), total, args.repeats
         ),
-        "Luna, one micro-batch on all cores": best_rate(one_after_another, total, args.repeats),
+        "Luna, um microlote em todos os núcleos": best_rate(one_after_another, total, args.repeats),
     }
     workers.close()
 
@@ -103,25 +104,30 @@ def main() -> None:
 
         return run
 
-    speeds["transformers FalconH1, rows one by one"] = best_rate(peer(1), total, args.repeats)
-    speeds["transformers FalconH1, one batch"] = best_rate(peer(args.rows), total, args.repeats)
+    speeds["transformers FalconH1, uma linha por vez"] = best_rate(peer(1), total, args.repeats)
+    speeds["transformers FalconH1, um lote só"] = best_rate(peer(args.rows), total, args.repeats)
     reference = max(speed for name, speed in speeds.items() if name.startswith("transformers"))
     flops = 6 * luna.num_parameters()
 
     lines = [
-        f"Preset {args.preset}, {args.rows} rows of {args.tokens} tokens, {args.dtype}, seed {SEED}, best of "
-        f"{args.repeats}. {describe_machine()}. Matrix rate: "
-        + ", ".join(f"{name} {rate / 1e9:.0f} GFLOP/s" for name, rate in rates.items())
-        + f". Operations counted as 6 per weight and token ({flops / 1e6:.0f} MFLOP).",
+        f"Preset {args.preset}, {args.rows} linhas de {args.tokens} tokens, {args.dtype}, semente {SEED}, o "
+        f"melhor de {args.repeats}. {describe_machine()}. Ritmo das matrizes: "
+        + ", ".join(f"{name} {number(rate / 1e9, 0)} GFLOP/s" for name, rate in rates.items())
+        + f". Operações contadas como 6 por peso e token ({number(flops / 1e6, 0)} MFLOP).",
         "",
-        "| | tokens/s | against the better FalconH1 | share of the matrix rate |",
+        "| | tokens/s | contra o melhor FalconH1 | parte do ritmo das matrizes |",
         "|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {name} | {speed:.0f} | {speed / reference:.2f}× | {speed * flops / rates[args.dtype]:.0%} |"
+        table_row(
+            name,
+            number(speed, 0),
+            f"{number(speed / reference, 2)}×",
+            percent(speed * flops / rates[args.dtype], 0),
+        )
         for name, speed in speeds.items()
     ]
-    write_table(Path(__file__).parent / "results" / "training_speed.md", "Training speed", lines)
+    write_table(Path(__file__).parent / "results" / "training_speed.md", "Velocidade do treino", lines)
 
 
 if __name__ == "__main__":

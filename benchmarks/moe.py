@@ -17,8 +17,9 @@ from torch import Tensor
 
 from lunagpt.models.layers import FeedForward
 from lunagpt.models.moe import MoEBlock
+from lunagpt.reporting.numbers import number
 from lunagpt.training.parallel import keep_freed_memory
-from machine import describe_machine, write_table
+from machine import describe_machine, table_row, write_table
 
 
 def seconds(module: Callable[[Tensor], Tensor], x: Tensor, repeats: int) -> float:
@@ -81,24 +82,26 @@ def main() -> None:
     for parameter in dense.parameters():
         torch.nn.init.normal_(parameter, std=args.width**-0.5)
     rows = {
-        "dense, same active width": dense,
-        "Luna, experts": MoEBlock(*shape),
-        "every expert on every token": MoEBlock(*shape, backend="reference"),
+        "densa, da mesma largura ativa": dense,
+        "Luna, especialistas": MoEBlock(*shape),
+        "todos os especialistas em todos os tokens": MoEBlock(*shape, backend="reference"),
         "transformers, Mixtral": mixtral(args.width, args.expert_width, args.experts, args.per_token),
     }
     times = {name: seconds(module, x, args.repeats) for name, module in rows.items()}
-    base = times["Luna, experts"]
+    base = times["Luna, especialistas"]
     lines = [
         describe_machine(),
         "",
-        f"Forward and backward, float32, one thread, CPU time, best of {args.repeats}: {args.tokens} tokens, "
-        f"width {args.width}, {args.experts} experts of {args.expert_width}, {args.per_token} per token.",
+        f"Ida e volta, float32, uma linha de execução, tempo de CPU, o melhor de {args.repeats}: "
+        f"{args.tokens} tokens, "
+        f"largura {args.width}, {args.experts} especialistas de {args.expert_width}, {args.per_token} por "
+        f"token.",
         "",
-        "| | ms | relative to Luna |",
+        "| | ms | em relação à Luna |",
         "|---|---:|---:|",
-        *(f"| {name} | {1000 * value:.0f} | {value / base:.2f} |" for name, value in times.items()),
+        *(table_row(name, number(1000 * value, 0), number(value / base, 2)) for name, value in times.items()),
     ]
-    write_table(Path(__file__).parent / "results" / "moe.md", "Mixture of experts", lines)
+    write_table(Path(__file__).parent / "results" / "moe.md", "Especialistas", lines)
 
 
 if __name__ == "__main__":

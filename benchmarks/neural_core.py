@@ -28,28 +28,29 @@ from torch import nn
 from lunagpt.models.falcon_h1 import falcon_h1_config
 from lunagpt.models.layers import FeedForward
 from lunagpt.models.moe import MoEBlock
+from lunagpt.reporting.numbers import number
 from lunagpt.training.parallel import keep_freed_memory
-from machine import describe_machine, write_table
+from machine import describe_machine, table_row, write_table
 from moe import granite, mixtral, seconds
 from neural_core_run import LENGTH, SHAPE, build, train
 
-DENSE = "dense hybrid (attention beside state space)"
+DENSE = "híbrido denso (atenção ao lado do espaço de estados)"
 MOE = {"use_moe": True, "num_experts": 8, "experts_per_token": 2}
 VARIANTS: dict[str, dict[str, Any]] = {
     DENSE: {},
-    "attention alone": {"use_state_space": False, "intermediate_size": 600},
-    "state space alone": {"use_attention": False, "intermediate_size": 528},
-    "experts in every other layer": MOE,
-    "experts in all layers": {**MOE, "moe_layers": "all"},
-    "experts, balanced by the f·P loss": {**MOE, "expert_balancing": "loss"},
-    "experts with emotional routing": {**MOE, "emotional_routing": True},
-    "hypernetwork": {"use_hypernet": True},
-    "relative positions": {"positions": "relative"},
-    "no positions": {"positions": "none"},
-    "attention temperature": {"attention_temperature": True},
-    "embedding convolution": {"embedding_convolution": True},
-    "sliding window of 64 in the inner layers": {"sliding_window": 64},
-    "everything on": {
+    "só atenção": {"use_state_space": False, "intermediate_size": 600},
+    "só espaço de estados": {"use_attention": False, "intermediate_size": 528},
+    "especialistas em camadas alternadas": MOE,
+    "especialistas em todas as camadas": {**MOE, "moe_layers": "all"},
+    "especialistas, equilibrados pela perda f·P": {**MOE, "expert_balancing": "loss"},
+    "especialistas com roteamento emocional": {**MOE, "emotional_routing": True},
+    "hiper-rede": {"use_hypernet": True},
+    "posições relativas": {"positions": "relative"},
+    "sem posições": {"positions": "none"},
+    "temperatura da atenção": {"attention_temperature": True},
+    "convolução dos embeddings": {"embedding_convolution": True},
+    "janela de 64 nas camadas internas": {"sliding_window": 64},
+    "tudo ligado": {
         **MOE,
         "emotional_routing": True,
         "use_hypernet": True,
@@ -83,9 +84,8 @@ def train_missing(path: Path, data_root: str, tokens: int, seeds: int, jobs: int
             run = future.result()
             with path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(run) + "\n")
-            print(
-                f"{run['name']}, seed {run['seed']}: {run['text']:.4f} / {run['dialogues']:.4f}", flush=True
-            )
+            figures = f"{number(run['text'], 4)} / {number(run['dialogues'], 4)}"
+            print(f"{run['name']}, semente {run['seed']}: {figures}", flush=True)
 
 
 def difference(runs: list[dict[str, Any]], base: list[dict[str, Any]], group: str) -> str:
@@ -93,25 +93,26 @@ def difference(runs: list[dict[str, Any]], base: list[dict[str, Any]], group: st
     values = [run[group] - other[group] for run, other in zip(runs, base, strict=True)]
     mean = sum(values) / len(values)
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
-    return f"{mean:+.4f} ± {T_95[len(values)] * deviation / math.sqrt(len(values)):.4f}"
+    half = T_95[len(values)] * deviation / math.sqrt(len(values))
+    return f"{number(mean, 4, signed=True)} ± {number(half, 4)}"
 
 
 def quality_table(runs: dict[tuple[str, int], dict[str, Any]], seeds: int) -> list[str]:
     base = [runs[DENSE, seed] for seed in range(seeds)]
     lines = [
-        "| | parameters | MFLOP/token | text, bits/byte | against dense | dialogues, bits/byte "
-        "| against dense | tokens per CPU second | memory |",
+        "| | parâmetros | MFLOP/token | texto, bits/byte | contra o denso | diálogos, bits/byte "
+        "| contra o denso | tokens por s de CPU | memória |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name in VARIANTS:
         own = [runs[name, seed] for seed in range(seeds)]
-        cells = [name, f"{own[0]['parameters'] / 1e6:.2f} M", f"{own[0]['flops'] / 1e6:.2f}"]
+        cells = [name, f"{number(own[0]['parameters'] / 1e6, 2)} M", number(own[0]["flops"] / 1e6, 2)]
         for group in ("text", "dialogues"):
-            cells.append(f"{sum(run[group] for run in own) / seeds:.4f}")
+            cells.append(number(sum(run[group] for run in own) / seeds, 4))
             cells.append("" if name == DENSE else difference(own, base, group))
-        cells.append(f"{max(run['tokens'] / run['cpu_seconds'] for run in own):.0f}")
-        cells.append(f"{sum(run['memory'] for run in own) / seeds / 2**20:.0f} MiB")
-        lines.append("| " + " | ".join(cells) + " |")
+        cells.append(number(max(run["tokens"] / run["cpu_seconds"] for run in own), 0))
+        cells.append(f"{number(sum(run['memory'] for run in own) / seeds / 2**20, 0)} MiB")
+        lines.append(table_row(*cells))
     return lines
 
 
@@ -139,14 +140,17 @@ def speed_table(repeats: int) -> list[str]:
 
     models = {name: build(changes, 0) for name, changes in VARIANTS.items()}
     falcon = FalconH1ForCausalLM(FalconH1Config(**falcon_h1_config(models[DENSE].config.model))).train()
-    peer = "transformers FalconH1, same shape as the dense hybrid"
+    peer = "transformers FalconH1, da forma do híbrido denso"
     works: dict[str, Callable[[], object]] = {name: of_luna(model) for name, model in models.items()}
     works[peer] = lambda: falcon(ids, labels=ids).loss.backward()
     times = best_seconds(works, repeats)
     return [
-        "| | tokens per CPU second | against FalconH1 |",
+        "| | tokens por s de CPU | contra o FalconH1 |",
         "|---|---:|---:|",
-        *(f"| {name} | {LENGTH / value:.0f} | {times[peer] / value:.2f}× |" for name, value in times.items()),
+        *(
+            table_row(name, number(LENGTH / value, 0), f"{number(times[peer] / value, 2)}×")
+            for name, value in times.items()
+        ),
     ]
 
 
@@ -155,20 +159,20 @@ def block_table(repeats: int, tokens: int = 2048, width: int = 256, inner: int =
     x = torch.randn(1, tokens, width, requires_grad=True)
     shape = (width, inner, 8, 2)
     blocks = {
-        "dense, same active width": FeedForward(width, 2 * inner),
+        "densa, da mesma largura ativa": FeedForward(width, 2 * inner),
         "Luna, MoEBlock": MoEBlock(*shape, 0.0),
         "transformers, Mixtral": mixtral(*shape),
         "transformers, Granite": granite(*shape),
     }
-    nn.init.normal_(blocks["dense, same active width"].gate_proj.weight, std=width**-0.5)
+    nn.init.normal_(blocks["densa, da mesma largura ativa"].gate_proj.weight, std=width**-0.5)
     times = {name: seconds(block, x, repeats) for name, block in blocks.items()}
     own = times["Luna, MoEBlock"]
     return [
-        f"{tokens:,} tokens, width {width}, 8 experts of {inner}, 2 per token.",
+        f"{number(tokens, 0)} tokens, largura {width}, 8 especialistas de {inner}, 2 por token.",
         "",
-        "| | ms | relative to Luna |",
+        "| | ms | em relação à Luna |",
         "|---|---:|---:|",
-        *(f"| {name} | {1000 * value:.1f} | {value / own:.2f} |" for name, value in times.items()),
+        *(table_row(name, number(1000 * value, 1), number(value / own, 2)) for name, value in times.items()),
     ]
 
 
@@ -190,22 +194,23 @@ def main() -> None:
     keep_freed_memory()
     shape = ", ".join(f"{key} {value}" for key, value in SHAPE.items() if key != "preset")
     lines = [
-        f"{describe_machine()}. {args.tokens:,} training tokens per run, {args.seeds} seeds, float32; "
-        f"{shape}. "
-        "MFLOP/token: matrix products of a training pass, forward and backward, counted as they happen. "
-        "Memory: peak of the training process above the weights.",
+        f"{describe_machine()}. {number(args.tokens, 0)} tokens de treino por rodada, {args.seeds} sementes, "
+        f"float32; {shape}. MFLOP/token: produtos de matrizes de uma passada de treino, ida e volta, "
+        f"contados "
+        "enquanto acontecem. Memória: pico do processo de treino acima dos pesos.",
         "",
         *quality_table(finished(args.runs, args.tokens), args.seeds),
         "",
-        f"Forward and backward of {LENGTH} tokens, one thread, CPU time, best of {args.repeats} in turns:",
+        f"Ida e volta de {LENGTH} tokens, uma linha de execução, tempo de CPU, o melhor de {args.repeats} "
+        f"alternadas:",
         "",
         *speed_table(args.repeats),
         "",
-        "A layer of experts alone, forward and backward, one thread:",
+        "Só uma camada de especialistas, ida e volta, uma linha de execução:",
         "",
         *block_table(args.repeats),
     ]
-    write_table(RESULTS / "neural_core.md", "Neural core", lines)
+    write_table(RESULTS / "neural_core.md", "Núcleo neural", lines)
 
 
 if __name__ == "__main__":

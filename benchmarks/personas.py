@@ -33,9 +33,10 @@ from lunagpt.data.traits import DOMAINS, traits_of
 from lunagpt.generation import SamplingParams, generate_batch
 from lunagpt.models import LunaModel
 from lunagpt.models.conditioned import add_hypernet, detect_domain
+from lunagpt.reporting.numbers import decimal, number, percent
 from lunagpt.training.parallel import keep_freed_memory
 from lunagpt.training.trainer import Trainer
-from machine import describe_machine, write_table
+from machine import describe_machine, with_interval, write_table
 
 FILES = ("explicacoes", "longas", "conversa", "historias", "reflexoes")
 WEIGHTS = {"explicacoes": 4, "longas": 4, "conversa": 2, "historias": 1, "reflexoes": 1}
@@ -117,7 +118,7 @@ def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float, float]:
 
 
 def shown(figures: tuple[float, float, float], digits: int = 3) -> str:
-    return "{:+.{d}f} [{:+.{d}f}; {:+.{d}f}]".format(*figures, d=digits)
+    return with_interval(*figures, digits)
 
 
 def likelihood_table(base: LunaModel, model: LunaModel, rows: list[dict[str, Any]]) -> list[str]:
@@ -144,7 +145,7 @@ def likelihood_table(base: LunaModel, model: LunaModel, rows: list[dict[str, Any
         against_others = np.stack((sums[persona] - others, tokens), axis=1)
         against_none = np.stack((sums[persona] - sums["none"], tokens), axis=1)
         pooled.append(against_others)
-        means = [f"{sums[name].sum() / tokens.sum():.3f}" for name in columns]
+        means = [number(sums[name].sum() / tokens.sum(), 3) for name in columns]
         lines.append(
             f"| {persona} | {len(own)} | {tokens.sum()} | "
             + " | ".join(means)
@@ -194,14 +195,14 @@ def surface_table(said: dict[str, list[str]]) -> list[str]:
     ]
     for title, measure in STATISTICS.items():
         values = {name: np.array([measure(text) for text in texts]) for name, texts in said.items()}
-        means = " | ".join(f"{values[name].mean():.2f}" for name in PERSONAS)
+        means = " | ".join(number(values[name].mean(), 2) for name in PERSONAS)
         difference = shown(interval(values["friendly"] - values["academic"]), 2)
         lines.append(f"| {title} | {means} | {difference} |")
     distinct = np.mean([len(set(texts)) for texts in zip(*said.values(), strict=True)])
     return [
         *lines,
         "",
-        f"Respostas diferentes à mesma pergunta, de {len(PERSONAS)}: {distinct:.2f} em média.",
+        f"Respostas diferentes à mesma pergunta, de {len(PERSONAS)}: {number(distinct, 2)} em média.",
     ]
 
 
@@ -215,8 +216,9 @@ def domain_line(model: LunaModel, rows: list[dict[str, Any]]) -> str:
     commonest = max(sum(domain == other for _, other in known) for domain in range(len(DOMAINS)))
     mean, low, high = interval(np.array(hits))
     return (
-        f"Domínio da primeira pergunta ({len(known)} diálogos, {len(DOMAINS)} domínios): {mean:.1%} de "
-        f"acertos [{low:.1%}; {high:.1%}]; dizer sempre o mais comum: {commonest / len(known):.1%}."
+        f"Domínio da primeira pergunta ({len(known)} diálogos, {len(DOMAINS)} domínios): {percent(mean)} de "
+        f"acertos [{percent(low)}; {percent(high)}]; dizer sempre o mais comum: "
+        f"{percent(commonest / len(known))}."
     )
 
 
@@ -254,10 +256,12 @@ def main() -> None:
     example = [f"- {name}: {said[name][0]}" for name in PERSONAS]
     lines = [
         describe_machine() + ".",
-        f"Modelo `{args.model.name}` ({base.num_parameters() / 1e6:.1f} M de parâmetros, congelados), "
-        f"hiper-rede de posto {args.rank} ({trained / 1e6:.2f} M); {args.steps} passos de 4.096 tokens, Muon "
-        f"a {args.muon_learning_rate}, semente {args.seed}; treino: {seconds / 60:.1f} min de CPU, "
-        f"{wall / 60:.1f} min de relógio.",
+        f"Modelo `{args.model.name}` ({number(base.num_parameters() / 1e6, 1)} M de parâmetros, congelados), "
+        f"hiper-rede de posto {args.rank} ({number(trained / 1e6, 2)} M); {args.steps} passos de 4.096 "
+        f"tokens, "
+        f"Muon a {decimal(args.muon_learning_rate, 4)}, semente {args.seed}; treino: "
+        f"{number(seconds / 60, 1)} "
+        f"min de CPU, {number(wall / 60, 1)} min de relógio.",
         "",
         f"Nats por token das respostas de {len(rows)} diálogos separados, sob cada condição:",
         "",
@@ -272,9 +276,6 @@ def main() -> None:
         *example,
         "",
         domain_line(model, rows),
-        "",
-        f"Comando: `python benchmarks/personas.py --data-root CORPUS --steps {args.steps} --rank {args.rank} "
-        f"--muon-learning-rate {args.muon_learning_rate} --seed {args.seed}`",
     ]
     write_table(args.results, "Personas por hiper-rede", lines)
 

@@ -23,7 +23,8 @@ import numpy as np
 from lunagpt.data.documents import Document
 from lunagpt.rag import DocumentStore, RAGSystem
 from lunagpt.rag.embeddings import Embedder, default_embedder
-from machine import describe_machine, write_table
+from lunagpt.reporting.numbers import number
+from machine import describe_machine, table_row, with_interval, write_table
 
 RESULTS = Path(__file__).parent / "results" / "retrieval.md"
 DEPTH = 10
@@ -237,9 +238,11 @@ def section(collection: Collection, embedder: CachedEmbedder, seed: int) -> list
             first, gap = reciprocal, "–"
         else:
             low, high = interval(first - reciprocal, seed)
-            gap = f"{(first - reciprocal).mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+            gap = with_interval((first - reciprocal).mean(), low, high, 3)
         lines.append(
-            f"| {name} | {hits.mean():.3f} | {reciprocal.mean():.3f} | {gap} | {seconds * 1e3:.1f} |"
+            table_row(
+                name, number(hits.mean(), 3), number(reciprocal.mean(), 3), gap, number(seconds * 1e3, 1)
+            )
         )
     return [*lines, ""]
 

@@ -216,7 +216,7 @@ def main() -> None:
             f"| {number(report['chunks'], 0)} | {times} | {number(report['RssAnon'], 0)} "
             f"| {number(report['RssFile'], 0)} | {number(report['first_s'], 1)} | {number(disk, 1)} |"
         )
-        print(lines[-1], f"carga {load:.1f}", flush=True)
+        print(lines[-1], f"carga {number(load, 1)}", flush=True)
     write_table(RESULTS, "Velocidade da busca", lines)
 
 

@@ -237,7 +237,7 @@ def main() -> None:
     lines = [
         "# Divisão em frases",
         "",
-        f"{platform.machine()}, {os.cpu_count()} núcleos (carga {os.getloadavg()[0]:.0f}), Python "
+        f"{platform.machine()}, {os.cpu_count()} núcleos (carga {number(os.getloadavg()[0], 0)}), Python "
         f"{platform.python_version()}. Semente {SEED}. Comando: `{command}`",
         "",
         *(f"- {caveat}" for caveat in CAVEATS),

@@ -10,6 +10,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from lunagpt.reporting.numbers import decimal, number
+from machine import table_row
+
 SOURCES: list[dict[str, Any]] = [
     {
         "name": "conversas",
@@ -107,14 +110,21 @@ def compare(runs: Iterable[Run], data_root: str, teraflops: float, seed: int) ->
         jobs = [pool.submit(train, run, data_root, teraflops, seed) for run in runs]
         results = [job.result() for job in jobs]
     lines = [
-        f"Same compute for all: {teraflops:g} TFLOP; seed {seed}; one thread each, two at a time.",
+        f"As mesmas operações para todos: {decimal(teraflops)} TFLOP; semente {seed}; uma linha de "
+        f"execução cada um, dois por vez.",
         "",
-        "| | parameters | tokens seen | bytes/token | held-out bits/byte | seconds |",
+        "| | parâmetros | tokens vistos | bytes/token | bits/byte, texto reservado | segundos |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for r in results:
         lines.append(
-            f"| {r['name']} | {r['parameters'] / 1e6:.1f} M | {r['tokens']:,} | {r['bytes_per_token']:.2f} "
-            f"| {r['bits_per_byte']:.4f} | {r['seconds']:.0f} |"
+            table_row(
+                r["name"],
+                f"{number(r['parameters'] / 1e6, 1)} M",
+                number(r["tokens"], 0),
+                number(r["bytes_per_token"], 2),
+                number(r["bits_per_byte"], 4),
+                number(r["seconds"], 0),
+            )
         )
     return lines

@@ -41,12 +41,13 @@ from lunagpt.models.conditioned import add_hypernet
 from lunagpt.models.eight_bit import num_bytes, use_eight_bits
 from lunagpt.models.layers import Linear
 from lunagpt.models.upcycling import upcycle
+from lunagpt.reporting.numbers import number
 from lunagpt.training.evaluation import bits_per_byte
 from lunagpt.training.optim import build_optimizer
 from lunagpt.training.parallel import keep_freed_memory
 from lunagpt.training.schedule import Schedule
 from lunagpt.training.settings import TrainingSettings
-from machine import describe_machine, write_table
+from machine import describe_machine, with_interval, write_table
 
 RESULTS = Path(__file__).parent / "results" / "chaves.md"
 DIALOGUES = [f"luna/{name}.jsonl" for name in ("conversa", "explicacoes", "longas", "historias")]
@@ -202,14 +203,14 @@ def measure(
         light[SIXTEEN[1]].optimize_for_cpu(1)
         torch.set_flush_denormal(False)
     time_once(model, Measured())  # the first call of a process is slow
-    for number in range(rounds):
+    for round_number in range(rounds):
         for name, found in results.items():
             if name in light:
                 torch.set_flush_denormal(name == SIXTEEN[1])
             else:
                 SWITCHES[name](model)
             time_once(light.get(name, model), found)
-            if number == 0:
+            if round_number == 0:
                 found.nats = judge(light.get(name, model), sets)
             model.enable_all_components()
             torch.set_flush_denormal(False)
@@ -223,7 +224,7 @@ def difference(changed: np.ndarray, whole: np.ndarray, num_bytes: np.ndarray, se
         return "0"
     drawn = np.random.default_rng(seed).integers(0, len(gap), (4000, len(gap)))
     low, high = np.quantile(bits_per_byte(gap[drawn].sum(1), num_bytes[drawn].sum(1)), (0.025, 0.975))
-    return f"{bits_per_byte(gap.sum(), num_bytes.sum()):+.4f} [{low:+.4f}; {high:+.4f}]"
+    return with_interval(bits_per_byte(gap.sum(), num_bytes.sum()), low, high, 4)
 
 
 def table(results: dict[str, Measured], sets: dict[str, list[Any]]) -> list[str]:
@@ -239,13 +240,13 @@ def table(results: dict[str, Measured], sets: dict[str, list[Any]]) -> list[str]
             (found.reading, whole.reading, PROMPT),
             (found.writing, whole.writing, ANSWER),
         ):
-            cells += [f"{tokens / seconds[0]:.0f}", f"{base[0] / seconds[0]:.2f}×"]
-        cells.append(f"{PROMPT / found.reading[1]:.0f} / {ANSWER / found.writing[1]:.0f}")
-        cells.append(f"{found.weight_bytes / 1e6:.0f} / {found.state_bytes / 1e6:.1f}")
+            cells += [number(tokens / seconds[0], 0), f"{number(base[0] / seconds[0], 2)}×"]
+        cells.append(f"{number(PROMPT / found.reading[1], 0)} / {number(ANSWER / found.writing[1], 0)}")
+        cells.append(f"{number(found.weight_bytes / 1e6, 0)} / {number(found.state_bytes / 1e6, 1)}")
         for group, batches in sets.items():
             num_bytes = np.array([batch["num_bytes"] for batch in batches])
             if found is whole:
-                cells.append(f"{bits_per_byte(found.nats[group].sum(), num_bytes.sum()):.4f}")
+                cells.append(number(bits_per_byte(found.nats[group].sum(), num_bytes.sum()), 4))
             else:
                 cells.append(difference(found.nats[group], whole.nats[group], num_bytes))
         shown = name if " " in name and "(" not in name.split(" ")[0] else f"`{name}`"
@@ -280,23 +281,24 @@ def main() -> None:
         if args.keep:
             model.save(args.keep)
     sets = held_out(model, args.data_root, args.rows)
-    names = [NAMES[number] for number in (0, *(args.only or range(1, len(NAMES))))]
+    names = [NAMES[index] for index in (0, *(args.only or range(1, len(NAMES))))]
     if EIGHT[2] in names and importlib.util.find_spec("torchao") is None:
         names.remove(EIGHT[2])
     results = measure(model, names, sets, args.rounds)
     sizes = model.config.model
     lines = [
-        f"{sizes.name} com todas as partes: {model.num_parameters() / 1e6:.1f} M de parâmetros, "
+        f"{sizes.name} com todas as partes: {number(model.num_parameters() / 1e6, 1)} M de parâmetros, "
         f"{sizes.num_experts} especialistas (usa {sizes.experts_per_token}) em {len(model.moe_blocks)} das "
         f"{sizes.num_layers} camadas; treinada por {args.steps} passos de {LENGTH} tokens depois de "
         f"ganhar as partes, semente {args.seed}. Lê {PROMPT} tokens e escreve {ANSWER}, sob uma persona; o "
-        f"melhor de {args.rounds} rodadas intercaladas, um fio. Bits por byte: {args.rows} linhas de "
+        f"melhor de {args.rounds} rodadas intercaladas, uma linha de execução. Bits por byte: {args.rows} "
+        f"linhas de "
         f"{JUDGED} tokens de cada tipo, a diferença para tudo ligado (acima de zero é pior).",
         "",
         *table(results, sets),
         "",
-        f"{describe_machine()}; {time.process_time() - cpu:.0f} s de CPU, "
-        f"{time.perf_counter() - started:.0f} s de relógio, carga {os.getloadavg()[0]:.1f}.",
+        f"{describe_machine()}; {number(time.process_time() - cpu, 0)} s de CPU, "
+        f"{number(time.perf_counter() - started, 0)} s de relógio, carga {number(os.getloadavg()[0], 1)}.",
     ]
     write_table(RESULTS, "Chaves do modelo em uso", lines)
 

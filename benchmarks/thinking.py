@@ -27,7 +27,8 @@ from torch.nn import functional as F
 from lunagpt.engines import LunaEngine
 from lunagpt.generation import SamplingParams
 from lunagpt.models import LunaModel
-from machine import describe_machine, write_table
+from lunagpt.reporting.numbers import number
+from machine import describe_machine, with_interval, write_table
 
 RESULTS = Path(__file__).parent / "results" / "thinking.md"
 SHIPPED = Path(__file__).parent.parent / "src/lunagpt/assets/luna-nano"
@@ -77,7 +78,7 @@ def shown(sums: np.ndarray, tokens: np.ndarray, seed: int = 0) -> str:
     """Nats per token with its interval."""
     drawn = np.random.default_rng(seed).integers(0, len(sums), (4000, len(sums)))
     low, high = np.quantile(sums[drawn].sum(axis=1) / tokens[drawn].sum(axis=1), (0.025, 0.975))
-    return f"{sums.sum() / tokens.sum():+.3f} [{low:+.3f}; {high:+.3f}]"
+    return with_interval(sums.sum() / tokens.sum(), low, high, 3)
 
 
 def right(turns: Sequence[dict[str, str]], said: Sequence[Any]) -> str:
@@ -110,11 +111,11 @@ def rows_of(model: LunaModel, group: str, turns: Sequence[dict[str, str]]) -> li
             reports, seconds = said[name]
             cells = [
                 right(turns, reports) if written else "",
-                f"{np.mean([report.thinking_tokens for report, _ in reports]):.0f}",
-                f"{np.mean([report.completion_tokens for report, _ in reports]):.0f}",
-                f"{seconds / len(turns):.2f}",
+                number(np.mean([report.thinking_tokens for report, _ in reports]), 0),
+                number(np.mean([report.completion_tokens for report, _ in reports]), 0),
+                number(seconds / len(turns), 2),
             ]
-        mean = f"{sums.sum() / tokens.sum():.3f}"
+        mean = number(sums.sum() / tokens.sum(), 3)
         lines.append(f"| {group} ({len(turns)}) | {name} | {mean} | {difference} | {' | '.join(cells)} |")
     return lines
 
@@ -131,8 +132,8 @@ def main() -> None:
     model = LunaModel.from_pretrained(arguments.model)
     lines = [
         describe_machine() + ".",
-        f"Modelo `{model.config.model.name}` ({model.num_parameters() / 1e6:.1f} M de parâmetros), respostas "
-        "sem sorteio.",
+        f"Modelo `{model.config.model.name}` ({number(model.num_parameters() / 1e6, 1)} M de parâmetros), "
+        "respostas sem sorteio.",
         "",
         "| diálogos | resposta | nats por token | diferença para sem pensar | número certo | "
         "tokens pensados | tokens da resposta | segundos de CPU por resposta |",
@@ -141,10 +142,6 @@ def main() -> None:
     for group, names in GROUPS.items():
         turns = held_out(arguments.data_root, names, arguments.limit, arguments.seed)
         lines += rows_of(model, group, turns)
-    command = (
-        f"python benchmarks/thinking.py --data-root CORPUS --limit {arguments.limit} --seed {arguments.seed}"
-    )
-    lines += ["", f"Comando: `{command}`"]
     write_table(arguments.output, "Pensar antes de responder", lines)
 
 

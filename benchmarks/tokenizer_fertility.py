@@ -26,6 +26,7 @@ from pathlib import Path
 from tokenizers import Regex, pre_tokenizers
 
 from lunagpt.files import atomic_write_text
+from lunagpt.reporting.numbers import number, percent
 from lunagpt.tokenizer import LunaTokenizer, storage, train_tokenizer
 from lunagpt.tokenizer.corpus import find_files, read_documents
 from lunagpt.tokenizer.learning import learn_merges, sampled_counts, vocabulary_of
@@ -119,12 +120,14 @@ def trained(arguments: argparse.Namespace) -> list[Candidate]:
     missing = [key for key, folder in wanted.items() if not folder.is_dir()]
     if missing:
         table = WordTable.from_files(
-            arguments.data, [arguments.test_set], lambda stage, done: print(f"{stage} {done:.0%}", flush=True)
+            arguments.data,
+            [arguments.test_set],
+            lambda stage, done: print(f"{stage} {percent(done, 0)}", flush=True),
         )
         for kind, size in missing:
             started = time.perf_counter()
             train_tokenizer(table, size, wanted[kind, size], recipe=kinds[kind])
-            print(f"{kind} {size}: {time.perf_counter() - started:.0f} s", flush=True)
+            print(f"{kind} {size}: {number(time.perf_counter() - started, 0)} s", flush=True)
     return [luna(kind, LunaTokenizer.from_pretrained(folder)) for (kind, _), folder in wanted.items()]
 
 
@@ -140,7 +143,8 @@ def fertility_table(candidates: list[Candidate], text: str) -> list[str]:
     for name, vocab, tokens, how in sorted(rows, key=lambda row: row[2]):
         label = f"**{name}**" if name == "Luna" else name
         lines.append(
-            f"| {label} | {vocab:,} | {tokens:,} | {tokens / words:.3f} | {size / tokens:.2f} | {how} |"
+            f"| {label} | {number(vocab, 0)} | {number(tokens, 0)} | {number(tokens / words, 3)} "
+            f"| {number(size / tokens, 2)} | {how} |"
         )
     return lines
 
@@ -152,8 +156,8 @@ def domain_table(candidates: list[Candidate], texts: dict[str, list[str]]) -> li
     words = {domain: sum(len(text.split()) for text in texts[domain]) for domain in domains}
     for one in candidates:
         counts = {domain: sum(len(one.encode(text)) for text in texts[domain]) for domain in domains}
-        cells = " | ".join(f"{counts[domain] / words[domain]:.3f}" for domain in domains)
-        lines.append(f"| {one.name} | {one.vocab_size:,} | {cells} |")
+        cells = " | ".join(number(counts[domain] / words[domain], 3) for domain in domains)
+        lines.append(f"| {one.name} | {number(one.vocab_size, 0)} | {cells} |")
     return lines
 
 
@@ -177,8 +181,8 @@ def morpheme_table(candidates: list[Candidate], gold: list[str]) -> list[str]:
             whole += not found
         precision, recall, f1 = _scores(counts)
         lines.append(
-            f"| {one.name} | {one.vocab_size:,} | {precision:.3f} | {recall:.3f} | {f1:.3f} | "
-            f"{_scores(divided)[2]:.3f} | {whole} de {len(gold)} |"
+            f"| {one.name} | {number(one.vocab_size, 0)} | {number(precision, 3)} | {number(recall, 3)} "
+            f"| {number(f1, 3)} | {number(_scores(divided)[2], 3)} | {whole} de {len(gold)} |"
         )
     return lines
 
@@ -206,7 +210,9 @@ def speed_table(candidates: list[Candidate], texts: list[str]) -> list[str]:
                 one.encode(text)
             seconds.append(time.process_time() - started)
         first, later = megabytes / seconds[0], megabytes / min(seconds[1:])
-        lines.append(f"| {one.name} | {one.vocab_size:,} | {first:.1f} | {later:.1f} |")
+        lines.append(
+            f"| {one.name} | {number(one.vocab_size, 0)} | {number(first, 1)} | {number(later, 1)} |"
+        )
     return lines
 
 
@@ -215,7 +221,7 @@ def pattern_table(arguments: argparse.Namespace, text: str, held_out: dict[str, 
     wanted = {name: arguments.work / f"pattern-{name}" for name in PATTERNS}
     if not all(folder.is_dir() for folder in wanted.values()):
         documents = enumerate(read_documents(find_files(arguments.data)))
-        sample = [document.text for number, document in documents if number % arguments.sample_every == 0]
+        sample = [document.text for index, document in documents if index % arguments.sample_every == 0]
         for name, folder in wanted.items():
             pattern_tokenizer(PATTERNS[name], sample).save_pretrained(folder)
     others = [one for domain in sorted(held_out) for one in held_out[domain]]
@@ -227,7 +233,9 @@ def pattern_table(arguments: argparse.Namespace, text: str, held_out: dict[str, 
     for name, folder in wanted.items():
         tokenizer = LunaTokenizer.from_pretrained(folder)
         tokens = sum(map(len, tokenizer.encode_batch_content(others)))
-        lines.append(f"| {name} | {len(tokenizer.encode_content(text)):,} | {tokens / words:.3f} |")
+        lines.append(
+            f"| {name} | {number(len(tokenizer.encode_content(text)), 0)} | {number(tokens / words, 3)} |"
+        )
     return lines
 
 
@@ -296,7 +304,7 @@ def main() -> None:
     ]
     held_out = held_out_texts(arguments)
     candidates = [*trained(arguments), *installed_peers()]
-    extent = f"{len(text.split()):,} palavras, {len(text.encode()):,} bytes"
+    extent = f"{number(len(text.split()), 0)} palavras, {number(len(text.encode()), 0)} bytes"
     sections = {
         f"Texto de teste do Tucano ({extent})": fertility_table(candidates, text),
         "Tokens por palavra em textos reservados": domain_table(candidates, held_out),

@@ -1,7 +1,7 @@
 """Which vocabulary serves a small model best: held-out bits per byte after the same number of operations.
 
 One nano per tokenizer: a larger vocabulary makes longer tokens, but its head costs more for each, so it sees
-    fewer.
+fewer.
 
     python benchmarks/vocabulary_size.py --data-root CORPUS --tokenizer PASTA...
 """
@@ -24,7 +24,7 @@ def main() -> None:
     args = options.parse_args()
     runs = [Run(Path(folder).name, folder, {}) for folder in args.tokenizer]
     lines = [describe_machine(), "", *compare(runs, args.data_root, args.teraflops, args.seed)]
-    write_table(Path(__file__).parent / "results" / "vocabulary_size.md", "Vocabulary size", lines)
+    write_table(Path(__file__).parent / "results" / "vocabulary_size.md", "Tamanho do vocabulário", lines)
 
 
 if __name__ == "__main__":

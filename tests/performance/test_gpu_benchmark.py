@@ -18,6 +18,12 @@ def test_every_table_is_measured_on_the_cpu(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     text = results.read_text(encoding="utf-8")
-    for table in ("training step", "scan of one layer", "layer of experts", "conversations at a time"):
+    tables = (
+        "passo de treino",
+        "varredura de uma camada",
+        "camada de especialistas",
+        "conversas ao mesmo tempo",
+    )
+    for table in tables:
         assert f"| {table} |" in text
-    assert "a rehearsal, not a figure" in text
+    assert "um ensaio, não uma medida" in text
