@@ -128,19 +128,35 @@ def test_indexing_what_cannot_be_indexed(
     documents: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "vazia").mkdir()
-    assert cli.main(["index", str(tmp_path / "vazia"), "-o", str(tmp_path / "b"), "--no-vectors"]) == 1
-    out = capsys.readouterr().out
-    assert out.startswith("Nenhum arquivo foi lido.\nA base ")
-    assert "está sem documentos. Confira a pasta" in out
-    for place in ("b", "vazia"):  # the empty base, the empty folder
-        assert cli.main(["ask", "--rag", str(tmp_path / place), "quem?"]) == 0
-        assert 'Aviso: Não há nenhum documento em "' in capsys.readouterr().err
+    assert cli.main(["ask", "--rag", str(tmp_path / "vazia"), "quem?"]) == 0
+    assert 'Aviso: Não há nenhum documento em "' in capsys.readouterr().err
     assert cli.main(["index", str(tmp_path / "nenhuma")]) == 1
     assert "Não há pasta em" in capsys.readouterr().err
     assert cli.main(["index", str(documents / "contrato.txt")]) == 1
     assert "é um arquivo. Diga a pasta em que ele está." in capsys.readouterr().err
     assert cli.main(["index", str(documents), "-o", str(documents)]) == 1
     assert texts.INDEX_INTO_ITSELF in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_read_no_base_is_left(
+    documents: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, target = tmp_path / "vazia", tmp_path / "nova"
+    empty.mkdir()
+    for stands_before in (False, True):
+        if stands_before:
+            target.mkdir()
+        assert cli.main(["index", str(empty), "-o", str(target), "--no-vectors"]) == 1
+        assert f'Não há o que indexar em "{empty}"' in capsys.readouterr().out
+        assert target.exists() == stands_before
+        assert not stands_before or not list(target.iterdir())
+    base = tmp_path / "base"
+    assert cli.main(["index", str(documents), "-o", str(base), "--no-vectors"]) == 0
+    (documents / "contrato.txt").unlink()
+    (documents / "regras" / "piscina.md").unlink()
+    assert cli.main(["index", str(documents), "-o", str(base), "--no-vectors"]) == 1
+    assert "ficou sem documentos" in capsys.readouterr().out
+    assert is_base(base)
 
 
 def test_asking_documents(base: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -45,13 +46,14 @@ def run_index(
         config: the user's configuration file.
 
     Returns:
-        0, also if single files could not be read (they are listed), or 1 if nothing could.
+        0, also if single files could not be read (they are listed), or 1 if nothing could; then no new
+        base is left behind.
 
     Raises:
         DataError: there is no such folder.
         StoreError: the base cannot be written.
     """
-    from lunagpt.rag import RAGSystem
+    from lunagpt.rag import RAGSystem, is_base
 
     failures.show_log(verbose=False)
     if not folder.is_dir():
@@ -61,6 +63,7 @@ def run_index(
         raise DataError(texts.INDEX_INTO_ITSELF)
     settings = LunaConfig.from_environment() if config is None else LunaConfig.from_file(config)
     rag = settings.rag.model_copy(update={"knowledge_base_path": str(output)})
+    is_new, stood_before = not is_base(output), output.is_dir()
     system = RAGSystem(settings.model_copy(update={"rag": rag}), embedding_model=None if vectors else False)
     try:
         line = ProgressLine(stages=False)
@@ -80,7 +83,13 @@ def run_index(
         store = system.document_store
         store.words_only = not vectors
         if not len(store):
-            print(texts.INDEX_EMPTY.format(base=output))
+            if is_new:
+                system.close()
+                shutil.rmtree(output)  # a new base is only begun in an empty folder
+                if stood_before:
+                    output.mkdir()
+            problem = texts.INDEX_NOTHING if is_new else texts.INDEX_EMPTIED
+            print(problem.format(folder=folder, base=output))
             return 1
         documents = counted(len(store), *texts.DOCUMENTS)
         chunks = counted(store.chunk_count, *texts.PASSAGES)

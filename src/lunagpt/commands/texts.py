@@ -78,7 +78,11 @@ INDEX_STOPPED = "Interrompido. O que já foi lido está na base; o mesmo comando
 INDEX_DONE = 'Base "{base}": {documents} em {chunks}. Já dá para perguntar:'
 DOCUMENTS = ("documento", "documentos")
 PASSAGES = ("trecho", "trechos")
-INDEX_EMPTY = 'A base "{base}" está sem documentos. Confira a pasta e os tipos de arquivo.'
+INDEX_NOTHING = (
+    'Não há o que indexar em "{folder}": nenhum documento pôde ser lido, e nenhuma base foi criada. Confira '
+    "a pasta e os tipos de arquivo."
+)
+INDEX_EMPTIED = 'A base "{base}" ficou sem documentos: não há mais nenhum em "{folder}" que se possa ler.'
 INDEX_TRY = '  luna ask --rag {base} "sua pergunta"'
 INDEX_VECTORS = "Vetores: {done} de {total} trechos ({rate} por segundo)"
 INDEX_VECTORS_DONE = "Vetores prontos: a busca agora também é pelo significado."
