@@ -109,7 +109,7 @@ def test_the_thread_gives_back_what_was_told_and_owns_what_was_not() -> None:
             if "ainda não me" in answer["content"]:
                 untold += 1
                 asked = question["content"].lower()
-                assert not ("nome" in asked and re.search(r"meu nome é|chamo", told))
+                assert not ("nome" in asked and re.search(r"meu nome é|chamo|sou |aqui é|chamar", told))
                 assert not ("moro" in asked and re.search(r"moro em|vivo em", told))
             elif question["content"].endswith("?") and told and "LunaGPT" not in answer["content"]:
                 names = re.findall(r"[A-ZÁÉÍÓÚÂÊÔ][\w-]+|\d[\w,]*", answer["content"])[1:]

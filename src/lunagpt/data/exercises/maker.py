@@ -21,7 +21,7 @@ KINDS: dict[str, Callable[[random.Random, Material], list[Message] | None]] = {
     "thread": keep_the_thread,
 }
 
-VERSION = 2  # another number for other exercises of the same texts: what was tokenised before is out of date
+VERSION = 3  # another number for other exercises of the same texts: what was tokenised before is out of date
 
 _SENTENCES_PER_EXERCISE = 2
 _SENTENCE_LENGTHS = range(20, 301)  # characters
