@@ -10,6 +10,8 @@ from lunagpt.errors import ConfigError, LunaError
 from lunagpt.reporting.numbers import number
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from lunagpt.training.trainer import Trainer
 
 
@@ -45,6 +47,13 @@ class Callback:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What must survive a restart and is too big for JSON."""
+        return {}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors` gave."""
 
 
 class CheckpointCallback(Callback):
@@ -178,6 +187,12 @@ def _growth() -> Callback:
     return GrowthCallback()
 
 
+def _weight_average() -> Callback:
+    from lunagpt.training.weight_average import WeightAverageCallback
+
+    return WeightAverageCallback()
+
+
 NAMES: dict[str, Callable[[], Callback] | None] = {
     "checkpoint_callback": CheckpointCallback,
     "early_stopping_callback": EarlyStoppingCallback,
@@ -185,11 +200,13 @@ NAMES: dict[str, Callable[[], Callback] | None] = {
     "wandb_callback": WandbCallback,
     "curves_callback": _curves,
     "growing_network_callback": _growth,
+    "weight_average_callback": _weight_average,
 }
 
 
 def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) -> list[Callback]:
-    """The callbacks of a run, in the order in which they act; checkpoints come last, after all changes.
+    """The callbacks of a run, in the order in which they act: checkpoints after all that changes what they
+    hold, and after them the mean of the weights, which takes their place when the run ends.
 
     Args:
         asked: objects or names. Whatever is asked, there is progress on the screen; with a `run_dir` log,
@@ -223,9 +240,11 @@ def resolve_callbacks(asked: Sequence[Callback | str] | None, trainer: Trainer) 
         (settings.early_stopping_patience is not None, EarlyStoppingCallback),
         (settings.use_wandb, WandbCallback),
         (grows, _growth),
+        (settings.average_fraction > 0, _weight_average),
         (trainer.checkpoint_dir is not None, CheckpointCallback),
     ]
     for condition, factory in wanted:
         if condition and (callback := factory()).name not in {c.name for c in chosen}:
             chosen.append(callback)
-    return sorted(chosen, key=lambda callback: callback.name == CheckpointCallback.name)
+    last = (CheckpointCallback.name, "weight_average")
+    return sorted(chosen, key=lambda callback: last.index(callback.name) if callback.name in last else -1)

@@ -2,8 +2,9 @@
 
     model.safetensors       weights
     optimizer.safetensors   momenta, by parameter name
+    callbacks.safetensors   what callbacks keep, such as a mean of the weights; only if they do
     trainer_state.json      step, place in the data, random states, settings, how the model has grown;
-                            SHA-256 of the other two
+                            SHA-256 of the others
 
 A folder appears whole or not at all. Nothing is pickled (D10).
 """
@@ -32,6 +33,7 @@ from lunagpt.models.parameters import unique_state
 from lunagpt.training.optim import Optimizers
 
 WEIGHTS, MEMORY, STATE = "model.safetensors", "optimizer.safetensors", "trainer_state.json"
+CALLBACKS = "callbacks.safetensors"
 
 
 class CheckpointError(LunaError):
@@ -52,18 +54,27 @@ def checkpoint_step(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
-def save_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path,
+    model: nn.Module,
+    optimizers: Optimizers,
+    state: dict[str, Any],
+    tensors: dict[str, Tensor] | None = None,
+) -> None:
     """Write one checkpoint folder atomically.
 
     Args:
         path: the folder, see `checkpoint_path`.
         state: values that JSON can hold.
+        tensors: what callbacks keep, as ``callback/name``.
     """
     memory, values = optimizers.named_state(model)
     with atomic_directory(path) as folder:
         save_file(_contiguous(unique_state(model)), folder / WEIGHTS)
         save_file(_contiguous(memory), folder / MEMORY)
-        hashes = {name: sha256_file(folder / name) for name in (WEIGHTS, MEMORY)}
+        if tensors:
+            save_file(_contiguous(tensors), folder / CALLBACKS)
+        hashes = {path.name: sha256_file(path) for path in folder.iterdir()}
         document = {**state, "optimizer_values": values, "random": random_states(), "files": hashes}
         if isinstance(model, LunaModel):
             document["growth_history"] = model.growth_history
@@ -128,6 +139,15 @@ def load_checkpoint(path: Path, model: nn.Module, optimizers: Optimizers) -> dic
     optimizers.load_named_state(model, load_file(path / MEMORY), state["optimizer_values"])
     restore_random_states(state["random"])
     return state
+
+
+def load_callback_tensors(path: Path, callback: str) -> dict[str, Tensor]:
+    """What a callback kept in a checkpoint beside its state."""
+    if not (path / CALLBACKS).exists():
+        return {}
+    prefix = f"{callback}/"
+    saved = load_file(path / CALLBACKS)
+    return {name.removeprefix(prefix): saved[name] for name in saved if name.startswith(prefix)}
 
 
 def prune_checkpoints(folder: Path, keep: int, protected: Iterable[int] = ()) -> None:

@@ -62,5 +62,6 @@ def resumed(trainer: Trainer, resume: bool | str | Path) -> dict[str, Any]:
     for callback in trainer.callbacks:
         if callback.name in saved["callbacks"]:
             callback.load_state_dict(saved["callbacks"][callback.name])
+            callback.load_tensors(checkpoints.load_callback_tensors(path, callback.name))
     trainer.notice(f"Continuo do passo {trainer.progress.step} ({path.name}).")
     return saved

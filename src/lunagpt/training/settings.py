@@ -37,6 +37,13 @@ class TrainingSettings(TrainingConfig):
         None, ge=0, description="Passos de descida da taxa; vale mais que decay_fraction."
     )
     decay_shape: Literal["linear", "sqrt"] = Field("linear", description="Forma da descida (wsd).")
+    average_fraction: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Parte final do treino da qual fica a média dos pesos; 0 fica com os do último passo.",
+    )
+    average_interval: int = Field(10, ge=1, description="Passos entre dois pesos que entram na média.")
     max_minutes: float | None = Field(None, gt=0, description="Minutos desta chamada, não do treino inteiro.")
     gradient_workers: int | None = Field(
         None,

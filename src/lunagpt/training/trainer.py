@@ -191,10 +191,10 @@ class Trainer:
                 session.advance_clock()
                 self._notify("on_step_end", metrics)
                 if self.evaluates_now:
-                    self._validate()
+                    self.validate()
             validated = progress.validation.get("step") == progress.step
             if self.validation_dataset is not None and metrics and not validated and not signals.received:
-                self._validate()
+                self.validate()
             session.advance_clock()
             self._notify("on_train_end")
         return metrics
@@ -280,7 +280,8 @@ class Trainer:
             groups = self._validation
         return evaluate_batches(self.model, groups, self.prepare, self.compute_loss)
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Evaluate on the validation set, keep the result, and tell the callbacks."""
         progress = self.progress
         results = progress.validation = {"step": progress.step, **self.evaluate()}
         if progress.best_loss is None or results["loss"] < progress.best_loss:
@@ -349,7 +350,12 @@ class Trainer:
         if folder is None:
             return None
         path = checkpoints.checkpoint_path(folder, self.progress.step)
-        checkpoints.save_checkpoint(path, self.model, self.optimizers, state_of(self))
+        tensors = {
+            f"{callback.name}/{name}": tensor
+            for callback in self.callbacks
+            for name, tensor in callback.tensors().items()
+        }
+        checkpoints.save_checkpoint(path, self.model, self.optimizers, state_of(self), tensors)
         protected = [] if self.schedule.decay_start is None else [self.schedule.decay_start]
         checkpoints.prune_checkpoints(folder, self.settings.keep_checkpoints, protected)
         return path
