@@ -125,6 +125,18 @@ def test_text_files_and_folders(tmp_path: Path) -> None:
     assert examples(tmp_path) == [TextExample("# Título\n\ncorpo"), TextExample("conteúdo")]
 
 
+def test_files_of_windows_and_dos_are_read_like_those_in_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Crônica\r\ndo ipê".encode("cp1252"))
+    (tmp_path / "b.csv").write_bytes("pergunta;resposta\r\nVocê é?;Não.\r\n".encode("cp1252"))
+    (tmp_path / "c.txt").write_bytes("Oração".encode("utf-16"))
+    text, talk, wide = examples(tmp_path)
+    assert (text, wide) == (TextExample("Crônica\ndo ipê"), TextExample("Oração"))
+    assert turns(talk) == [("user", "Você é?"), ("assistant", "Não.")]
+    (tmp_path / "d.txt").write_bytes(b"%PDF-1.7")
+    with pytest.raises(DataError, match=r"d\.txt.*não é texto \(parece um PDF\)"):
+        examples(tmp_path)
+
+
 def test_broken_rows_are_reported_with_file_and_line_and_the_rest_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

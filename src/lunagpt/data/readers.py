@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
+import io
 import json
 import logging
 import os
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lunagpt.data.loaders.encoding import decode
+from lunagpt.data.loaders.problems import FileProblem
 from lunagpt.errors import DataError, missing_extra, reason_of
 
 logger = logging.getLogger(__name__)
@@ -108,7 +111,8 @@ def resolve_paths(patterns: list[str], root: str | os.PathLike[str] | None = Non
 def read_rows(path: str | os.PathLike[str], report: ReadReport) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ``(place, row)`` for every readable row of `path`; `place` is ``"file.jsonl, linha 12"``.
 
-    Rows are streamed: of a parquet file only a few hundred are in memory at once.
+    Rows of parquet and JSON Lines are streamed, a few hundred in memory at once; other files are read whole.
+    CSV and plain text may have any encoding that is usual in Brazil, JSON is UTF-8.
     Unreadable rows are counted in `report`; all rows seen are added to ``report.rows``.
 
     Raises:
@@ -128,6 +132,8 @@ def read_rows(path: str | os.PathLike[str], report: ReadReport) -> Iterator[tupl
                 yield place, row
             else:
                 report.add_broken(place, row)
+    except FileProblem as problem:
+        raise DataError(f'"{path}" {problem}.') from problem
     except (OSError, UnicodeDecodeError, csv.Error, EOFError) as error:
         raise DataError(
             f'Não consegui ler "{path}": {reason_of(error)}. Confira se o arquivo está inteiro e em UTF-8.'
@@ -197,19 +203,26 @@ def _json(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
 
 
 def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    with open(path, encoding="utf-8-sig", newline="") as stream:
-        sample = stream.read(8192)
-        stream.seek(0)
-        header = sample.splitlines()[0] if sample else ""
-        delimiter = ";" if header.count(";") > header.count(",") else ","
-        reader = csv.DictReader(stream, delimiter=delimiter, skipinitialspace=True)
-        for row in reader:
-            if None in row or None in row.values():
-                yield reader.line_num, "número de colunas diferente do cabeçalho"
-            else:
-                yield reader.line_num, {str(name).strip().lower(): value for name, value in row.items()}
+    text = _decoded(path)
+    header = text.partition("\n")[0]
+    delimiter = ";" if header.count(";") > header.count(",") else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    for row in reader:
+        if None in row or None in row.values():
+            yield reader.line_num, "número de colunas diferente do cabeçalho"
+        else:
+            yield reader.line_num, {str(name).strip().lower(): value for name, value in row.items()}
 
 
 def _text(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    text = path.read_text(encoding="utf-8-sig").strip()
+    text = _decoded(path).replace("\r\n", "\n").replace("\r", "\n").strip()
     yield 1, {"text": text} if text else "o arquivo está vazio"
+
+
+def _decoded(path: Path) -> str:
+    found = decode(path.read_bytes())
+    if found.doubtful:
+        raise FileProblem(
+            "tem bytes que não são letras em nenhuma codificação conhecida; confira se está inteiro"
+        )
+    return found.text
