@@ -2,6 +2,6 @@
 
 from lunagpt.chat.luna_chat import LunaChat
 from lunagpt.chat.report import ChatReport
-from lunagpt.chat.stages import Turn
+from lunagpt.chat.turn import Turn
 
 __all__ = ["ChatReport", "LunaChat", "Turn"]

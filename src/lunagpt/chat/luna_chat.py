@@ -13,7 +13,7 @@ from lunagpt.chat.abilities import decides_to_think, reads_passages
 from lunagpt.chat.messages import checked_message
 from lunagpt.chat.report import ChatReport
 from lunagpt.chat.search import Augmenter, Retriever, Source, open_rag
-from lunagpt.chat.stages import Turn
+from lunagpt.chat.turn import Turn
 from lunagpt.conditions import Condition, DomainLike, StyleLike
 from lunagpt.engines import AnswerStream, ConditionedEngine, Engine, LunaEngine, Message
 from lunagpt.errors import GenerationError, StoreError

@@ -18,104 +18,31 @@ nothing is quoted from it, and it is remembered beside the answer it led to, nev
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lunagpt.chat.grounding.answers import GroundedAnswer
-from lunagpt.chat.grounding.extractive import extractive_answer, renumbered
 from lunagpt.chat.grounding.follow_up import rewrite_follow_up
 from lunagpt.chat.grounding.gate import Gate
 from lunagpt.chat.grounding.hostile import as_evidence
-from lunagpt.chat.grounding.questions import asks_who_or_what
-from lunagpt.chat.grounding.refusal import Searched, preface, refusal_text, stands_on_passages, unsourced_text
+from lunagpt.chat.grounding.refusal import preface, refusal_text, stands_on_passages, unsourced_text
 from lunagpt.chat.grounding.router import Intent, asks_for_a_fact, intent_of
 from lunagpt.chat.report import ChatReport
+from lunagpt.chat.retrieval import retrieve
 from lunagpt.chat.safety import crisis_reply
-from lunagpt.chat.search import Source
-from lunagpt.conditions import Condition
-from lunagpt.data.grounding_format import format_evidence
-from lunagpt.engines import AnswerStream, ConditionedEngine, Engine, Message
+from lunagpt.chat.turn import Turn
+from lunagpt.data.grounding_format import format_evidence, heading_of
+from lunagpt.engines import AnswerStream, ConditionedEngine, Message
 from lunagpt.errors import GenerationError
-from lunagpt.generation import SamplingParams, Thought
-from lunagpt.reading import load_reader
+from lunagpt.generation import Thought
 
 logger = logging.getLogger("lunagpt.chat")
 
 # Said when the model ends its turn without a word.
 NOTHING_TO_SAY = "Não consegui formular uma resposta. Pode perguntar de outro jeito?"
 
-# An article of the encyclopaedia is taken for an answer from this relevance and certainty on: chosen on 200
-# questions used for fitting (0.6 answers 111, 82 of them rightly; 0.5: 126 and 89; 0.7: 89 and 71). On held-
-# out questions fewer are right, see benchmarks/results/grounded.md.
-_LEAST_RELEVANCE = 0.3
-_LEAST_CERTAINTY = 0.6
-# Asked who or what the very title of an article is, most of its sentences are a fair answer.
-_TITLE_ASKED, _LEAST_TITLE_CERTAINTY = 0.99, 0.42
-# Where the caller's own search engine has already judged the passages: by the words alone, and after reading.
-_TRUSTED_CERTAINTY, _TRUSTED_READ_CERTAINTY = 0.35, 0.15
 _CHARACTERS_PER_TOKEN = 4  # of Portuguese, on the cautious side for the Luna tokenizer
-# A personal message is answered from documents only if the quotation is this certain; else it is talk.
-_PERSONAL_CERTAINTY = 0.6
-
-
-@dataclass(slots=True)
-class Turn:
-    """One question on its way to an answer.
-
-    Attributes:
-        message: what the user wrote.
-        history: the messages before it, without a system message.
-        system_prompt: instructions to the model, if any.
-        engine: who answers.
-        params: how.
-        cancel: when set, the answer stops.
-        sources: where to look things up, in this order.
-        model_reads_passages: whether the engine answers well from passages; else answers are quotations.
-        condition: style and domain of the conversation, for an engine that takes them.
-        use_reader: whether the reader (`lunagpt.reading`) helps to choose what is quoted.
-        must_look_up: answer from the sources or not at all, whatever the message sounds like.
-        reply: an answer that is decided before any source or model is asked (set by `analyse`).
-        intent: what the message wants; query: the message so that it can be searched (set by `analyse`).
-        passages: what was found; searched: where (set by `retrieve`).
-        quotation: the sentence of the passages that answers, if one does (set by `retrieve`).
-        prompt: what the engine reads (set by `generate`).
-        stream: the answer under way (set by `generate`).
-        thinking: what the model thought before it, "" if nothing or if another answer took its place.
-        answer: the text so far, in the end the whole answer.
-        report: facts about the answer.
-    """
-
-    message: str
-    history: list[Message]
-    system_prompt: str | None
-    engine: Engine
-    params: SamplingParams
-    cancel: threading.Event | None = None
-    sources: tuple[Source, ...] = ()
-    model_reads_passages: bool = False
-    condition: Condition | None = None
-    use_reader: bool = True
-    must_look_up: bool = False
-    reply: str | None = None
-    intent: Intent = Intent.TALK
-    query: str = ""
-    passages: list[Mapping[str, Any]] = field(default_factory=list)
-    searched: list[Searched] = field(default_factory=list)
-    quotation: GroundedAnswer | None = None
-    prompt: list[Message] = field(default_factory=list)
-    stream: AnswerStream | None = None
-    gate: Gate | None = None
-    thinking: str = ""
-    answer: str = ""
-    report: ChatReport = field(default_factory=ChatReport)
-
-    def is_stopped(self) -> bool:
-        """Whether the user has asked for the answer to stop."""
-        return self.cancel is not None and self.cancel.is_set()
-
 
 Stage = Callable[[Turn], Turn]
 
@@ -150,35 +77,6 @@ def analyse(turn: Turn) -> Turn:
     if turn.intent is Intent.PERSONAL and turn.query != turn.message:  # "isso" now has its name
         turn.intent = intent_of(turn.query)
     logger.debug("[analisar] %s; busca: %s", turn.intent.value, turn.query)
-    return turn
-
-
-def retrieve(turn: Turn) -> Turn:
-    """Searches the sources one after the other, up to the first that has an answer.
-
-    Talk is not looked up. Documents are the user's own: if nothing has the answer, it is a refusal, unless
-    the message was personal. The encyclopaedia is only used if it has the answer; else the model speaks,
-    unless it is a small one that would have to invent a fact.
-    """
-    if turn.intent is Intent.TALK:
-        return turn
-    for source in turn.sources:
-        if source.built_in and turn.intent is Intent.PERSONAL:
-            continue
-        found = source.search(turn.query)
-        turn.searched.append(Searched(source.place, source.documents, found, source.built_in))
-        logger.debug("[buscar] %d trechos %s", len(found), source.place)
-        if found and _has_answer(turn, source, found):
-            turn.passages = found
-            break
-        others = source.search_other_words(turn.query)
-        if _adds(others, found) and _has_answer(turn, source, others):
-            turn.passages = others
-            break
-    if turn.intent is Intent.PERSONAL and not turn.passages:
-        turn.searched.clear()
-    turn.report.query = turn.query if turn.searched else None
-    turn.report.passages = tuple(turn.passages or (turn.searched[0].passages if turn.searched else ()))
     return turn
 
 
@@ -274,36 +172,6 @@ def run(turn: Turn, line: tuple[Stage, ...] = LINE) -> Iterator[str | Thought]:
         yield turn.answer.removeprefix(heard)
 
 
-def _adds(more: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a search brings a passage that another one has not."""
-    known = {str(passage["content"]) for passage in found}
-    return any(str(passage["content"]) not in known for passage in more)
-
-
-def _has_answer(turn: Turn, source: Source, found: list[Mapping[str, Any]]) -> bool:
-    """Whether passages are worth answering from; keeps the quotation that shows it, its passage first."""
-    if source.built_in and float(found[0].get("score") or 0.0) < _LEAST_RELEVANCE:
-        return False
-    # In the encyclopaedia the reader does no better than the rules made for it, at ten times the cost.
-    reader = load_reader() if turn.use_reader and not source.built_in else None
-    threshold = None
-    if source.trusted:
-        threshold = _TRUSTED_CERTAINTY if reader is None else _TRUSTED_READ_CERTAINTY
-    if source.built_in:
-        exact = float(found[0].get("score") or 0.0) >= _TITLE_ASKED and asks_who_or_what(turn.query)
-        threshold = _LEAST_TITLE_CERTAINTY if exact else _LEAST_CERTAINTY
-    if turn.intent is Intent.PERSONAL:
-        threshold = _PERSONAL_CERTAINTY
-    turn.quotation = extractive_answer(turn.query, found, threshold=threshold, reader=reader)
-    if turn.quotation is not None:
-        best = turn.quotation.citations[0].number - 1
-        found.insert(0, found.pop(best))
-        turn.quotation = renumbered(turn.quotation)
-    return turn.quotation is not None or (
-        turn.model_reads_passages and not source.built_in and turn.intent is Intent.QUESTION
-    )
-
-
 def _is_for_documents(turn: Turn) -> bool:
     """Whether the answer must come from what was searched: the user has documents, or asked for it."""
     return turn.must_look_up or any(not source.built_in for source in turn.sources)
@@ -359,9 +227,9 @@ def _fit_evidence(turn: Turn) -> None:
 
 def _evidence(passage: Mapping[str, Any]) -> dict[str, str]:
     """A passage as the model reads it."""
-    title, content = str(passage.get("title") or ""), str(passage["content"])
-    repeated = content.lstrip("# ").startswith(title.rstrip("…")) if title else False
-    return {"title": "" if repeated else as_evidence(title), "content": as_evidence(content)}
+    content = str(passage["content"])
+    title = heading_of(str(passage.get("title") or ""), content)
+    return {"title": as_evidence(title), "content": as_evidence(content)}
 
 
 def _listen(turn: Turn) -> Iterator[str | Thought]:

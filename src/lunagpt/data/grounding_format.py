@@ -58,6 +58,11 @@ def format_evidence(documents: Sequence[Mapping[str, object]], question: str) ->
     return _HEADER + "\n\n".join(passages) + "\n\n" + _QUESTION + question.strip()
 
 
+def heading_of(title: str, content: str) -> str:
+    """`title`, or "" where the passage begins with it already, so that it is not said twice."""
+    return "" if title and content.lstrip("# ").startswith(title.rstrip("…")) else title
+
+
 def cite(answer: str, number: int) -> str:
     """`answer` with ``[number]`` before its final mark: ``"Às 20h."`` becomes ``"Às 20h [2]."``."""
     answer = answer.strip()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lunagpt.config import LunaConfig
-from lunagpt.data.grounding_format import format_evidence
+from lunagpt.data.grounding_format import format_evidence, heading_of
 from lunagpt.data.sentences import split_sentences
 from lunagpt.errors import StoreError
 from lunagpt.rag.embeddings import BackgroundEmbedder, Embedder, EmbeddingProgress, SafeEmbedder
@@ -311,6 +311,4 @@ class RAGSystem:
 
 
 def _as_evidence(passage: Passage) -> dict[str, str]:
-    """Title and text; no title that only repeats how the text begins."""
-    repeated = passage.content.lstrip("# ").startswith(passage.title.rstrip("…"))
-    return {"title": "" if repeated else passage.title, "content": passage.content}
+    return {"title": heading_of(passage.title, passage.content), "content": passage.content}
