@@ -149,16 +149,7 @@ class LunaParts(nn.Module):
                 f"down_proj sem viés ({type(dense).__name__}), e os especialistas nascem como cópias dele. "
                 "Deixe use_moe desligado com esta família, ou escolha outras camadas em moe_layers."
             )
-        self.moe = MoEBlock(
-            config.hidden_size,
-            config.expert_width,
-            config.num_experts,
-            config.experts_per_token,
-            config.expert_dropout,
-            config.expert_balancing,
-            config.emotional_routing,
-            activation=activation,
-        )
+        self.moe = MoEBlock.of(config, activation=activation)
         setattr(layer, name, _InPlaceOf(self))
         if self.moe.router.is_meta:  # loading brings the weights
             return

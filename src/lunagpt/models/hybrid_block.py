@@ -73,15 +73,7 @@ class HybridBlock(nn.Module):
         self.feed_forward: FeedForward | None = None
         self.moe: MoEBlock | None = None
         if config.has_experts(index):
-            self.moe = MoEBlock(
-                config.hidden_size,
-                config.expert_width,
-                config.num_experts,
-                config.experts_per_token,
-                config.expert_dropout,
-                config.expert_balancing,
-                config.emotional_routing,
-            )
+            self.moe = MoEBlock.of(config)
         else:
             self.feed_forward = FeedForward(config.hidden_size, config.intermediate_size)
 

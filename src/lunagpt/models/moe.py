@@ -8,6 +8,8 @@ of Switch (Fedus et al. 2021) and the router z-loss (Zoph et al. 2022).
 Letters: B batch, T time, D model width, N = B T tokens, E experts, F expert width, C experts per token.
 """
 
+from __future__ import annotations
+
 import threading
 from typing import Any, Literal
 
@@ -15,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lunagpt.config import ModelConfig
 from lunagpt.models.decoding_state import LayerState
 from lunagpt.models.emotional_routing import EmotionalRouting, emotion_loss
 from lunagpt.models.experts import Backend, Choice, mix_experts
@@ -84,6 +87,20 @@ class MoEBlock(nn.Module):
         self._load: Tensor | None = None  # choices since the last `rebalance`
         self.usable_experts = num_experts
         self.reset_parameters()
+
+    @classmethod
+    def of(cls, config: ModelConfig, *, activation: str = "silu") -> MoEBlock:
+        """The experts of a layer of the model that `config` describes."""
+        return cls(
+            config.hidden_size,
+            config.expert_width,
+            config.num_experts,
+            config.experts_per_token,
+            config.expert_dropout,
+            config.expert_balancing,
+            config.emotional_routing,
+            activation=activation,
+        )
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
