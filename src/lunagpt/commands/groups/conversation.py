@@ -103,12 +103,7 @@ def root(
     if not given:
         print(ctx.get_help())
         return 0
-    modes = [name for name in ("interactive", "query", "input_file") if name in given]
-    if len(modes) > 1:
-        first, second = (_flag(ctx, name) for name in modes[:2])
-        raise UsageProblem(help_texts.ONE_MODE_ONLY.format(first=first, second=second), ctx)
-    if output_file is not None and input_file is None:
-        raise UsageProblem(help_texts.OUTPUT_NEEDS_INPUT, ctx)
+    _check_modes(ctx, given)
     from lunagpt.commands.chat import run_chat
     from lunagpt.commands.opening import ChatSettings
 
@@ -169,6 +164,20 @@ def chat(
         max_thinking_tokens=max_thinking_tokens,
     )
     return run_chat(settings, " ".join(question) if question else None)
+
+
+def _check_modes(ctx: typer.Context, given: list[str]) -> None:
+    """Refuses more than one way of asking, and a file for answers to no file of questions.
+
+    Raises:
+        UsageProblem: so it was.
+    """
+    modes = [name for name in ("interactive", "query", "input_file") if name in given]
+    if len(modes) > 1:
+        first, second = (_flag(ctx, name) for name in modes[:2])
+        raise UsageProblem(help_texts.ONE_MODE_ONLY.format(first=first, second=second), ctx)
+    if "output_file" in given and "input_file" not in given:
+        raise UsageProblem(help_texts.OUTPUT_NEEDS_INPUT, ctx)
 
 
 def _check_lookup(
