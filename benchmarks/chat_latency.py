@@ -107,15 +107,15 @@ def make_folders(model: Path | None, place: Path) -> tuple[Path, Path]:
     """The model to measure (an untrained nano if none is given or shipped) and the peer of the same shape."""
     from transformers import FalconH1Config, FalconH1ForCausalLM
 
-    from lunagpt.commands.opening import shipped_model
     from lunagpt.config import LunaConfig
     from lunagpt.errors import ModelFolderError
+    from lunagpt.model_folders import default_model
     from lunagpt.models import LunaModel
     from lunagpt.models.falcon_h1 import falcon_h1_config
 
     if model is None:
         try:
-            model = shipped_model()
+            model = default_model()
         except ModelFolderError:
             model = LunaModel.from_scratch(LunaConfig.preset("nano"), seed=0).save(place / "luna-nano")
     m = LunaModel.from_pretrained(model).config.model

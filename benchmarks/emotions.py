@@ -25,9 +25,9 @@ import numpy as np
 import torch
 
 from lunagpt import LunaModel
-from lunagpt.commands.opening import shipped_model
 from lunagpt.data.traits import EMOTION_LABELS, EMOTIONS, traits_of
 from lunagpt.evaluation.probing import FOLDS, probe_predictions, stratified_folds
+from lunagpt.model_folders import default_model
 from lunagpt.models.emotional_routing import EmotionalRouting, emotion_loss
 from lunagpt.models.emotions import expert_inputs, expert_layers, read_emotions
 from lunagpt.models.upcycling import upcycle
@@ -241,7 +241,7 @@ def main() -> None:
     text = (args.data_root / "luna" / "conversa.jsonl").read_text(encoding="utf-8")
     rows = [row for row in map(json.loads, text.splitlines()) if traits_of(row)["emotion"] >= 0]
     labels = np.array([traits_of(row)["emotion"] for row in rows])
-    dense = LunaModel.from_pretrained(args.model or shipped_model())
+    dense = LunaModel.from_pretrained(args.model or default_model())
     model = upcycle(dense, emotional_routing=True, seed=args.seed)
     numbers = ", ".join(
         f"{EMOTION_LABELS[EMOTIONS[e]]} {count}" for e, count in enumerate(np.bincount(labels))

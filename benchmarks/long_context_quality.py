@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lunagpt.commands.opening import shipped_model
 from lunagpt.data.readers import ReadReport, read_rows
 from lunagpt.generation.decoding import PREFILL_PIECE
+from lunagpt.model_folders import default_model
 from lunagpt.models import LunaModel
 from lunagpt.models.decoding_state import DecodingState
 from lunagpt.reporting.numbers import number, percent
@@ -210,7 +210,7 @@ def main() -> None:
     args = options.parse_args()
     torch.set_num_threads(1)
     started, cpu = time.perf_counter(), time.process_time()
-    model = LunaModel.from_pretrained(args.model or shipped_model())
+    model = LunaModel.from_pretrained(args.model or default_model())
     trained = args.trained or model.config.model.max_position_embeddings
     windowed = LunaModel(
         model.config.replaced(model={"sliding_window": args.window, "window_layers": "all"}), model.tokenizer

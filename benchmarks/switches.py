@@ -31,10 +31,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from lunagpt.commands.opening import shipped_model
 from lunagpt.conditions import Condition
 from lunagpt.data import PackedDataset
 from lunagpt.generation import prefill
+from lunagpt.model_folders import default_model
 from lunagpt.models import LunaModel
 from lunagpt.models.components import COMPONENTS, ComponentWarning
 from lunagpt.models.conditioned import add_hypernet
@@ -276,7 +276,7 @@ def main() -> None:
     if args.keep and args.keep.exists():
         model = LunaModel.from_pretrained(args.keep)
     else:
-        model = all_parts(LunaModel.from_pretrained(args.model or shipped_model()), args.seed)
+        model = all_parts(LunaModel.from_pretrained(args.model or default_model()), args.seed)
         train(model, args.data_root, args.steps, args.seed)
         if args.keep:
             model.save(args.keep)

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from lunagpt.chat import LunaChat
-from lunagpt.commands.opening import SHIPPED_MODEL, set_threads
+from lunagpt.commands.opening import set_threads
 from lunagpt.generation import SamplingParams
+from lunagpt.model_folders import EMBEDDED
 from lunagpt.models import LunaModel, verify_folder
 
-FOLDER = Path(str(resources.files("lunagpt") / "assets" / SHIPPED_MODEL))
+FOLDER = Path(str(resources.files("lunagpt") / "assets" / EMBEDDED))
 BEST = SamplingParams(temperature=0.0)
 
 

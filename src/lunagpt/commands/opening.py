@@ -15,14 +15,12 @@ from lunagpt.commands import texts
 from lunagpt.commands.progress import ProgressLine
 from lunagpt.config import LunaConfig
 from lunagpt.generation import SamplingParams
-from lunagpt.model_folders import EMBEDDED, default_model, find_model
+from lunagpt.model_folders import default_model, find_model
 from lunagpt.utils.hardware import usable_threads
 
 if TYPE_CHECKING:
     from lunagpt.chat import LunaChat
     from lunagpt.models import LunaModel
-
-SHIPPED_MODEL = EMBEDDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +62,9 @@ class ChatSettings:
         return SamplingParams(**{name: value for name, value in given.items() if value is not None})
 
 
-def shipped_model() -> Path:
-    """The folder of the model that answers when nobody says which; see `default_model`.
-
-    Raises:
-        ModelFolderError: this installation has none.
-    """
-    return default_model()
-
-
 def model_folder(chosen: Path | None, config: LunaConfig | None = None) -> Path:
     """The folder of the model: the chosen one (a path, or the name of a shipped one), else that of the
-    configuration, else the shipped one.
+    configuration, else the one that answers when nobody says which (`default_model`).
 
     Raises:
         ModelFolderError: it does not exist.
@@ -83,7 +72,7 @@ def model_folder(chosen: Path | None, config: LunaConfig | None = None) -> Path:
     path = chosen
     if path is None and config is not None and config.model.base_path:
         path = Path(config.model.base_path)
-    return shipped_model() if path is None else find_model(path)
+    return default_model() if path is None else find_model(path)
 
 
 def open_chat(settings: ChatSettings) -> LunaChat:
