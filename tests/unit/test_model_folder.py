@@ -133,6 +133,12 @@ def test_the_folder_of_a_training_points_at_its_model(tmp_path):
         verify_folder(tmp_path)
 
 
+def test_a_base_of_documents_says_how_it_is_asked(tmp_path):
+    (tmp_path / "luna.db").touch()
+    with pytest.raises(ModelFolderError, match=r"base de documentos.*luna ask --rag"):
+        verify_folder(tmp_path)
+
+
 def test_weights_that_do_not_fit_the_config(folder):
     path = folder / "config/config.json"
     settings = json.loads(path.read_text())

@@ -276,6 +276,11 @@ def _assign(model: "LunaModel", weights: dict[str, Tensor], folder: Path) -> Non
 def _foreign(folder: Path) -> str:
     if (folder / "model" / MANIFEST).exists():
         return f'A pasta "{folder}" é a de um treino. O modelo dele está em "{folder / "model"}".'
+    if (folder / "luna.db").exists():  # made by `luna index`
+        return (
+            f'A pasta "{folder}" é uma base de documentos, e não um modelo. Para perguntar a ela: '
+            f'luna ask --rag {folder} "sua pergunta".'
+        )
     start = f'A pasta "{folder}" não tem "{MANIFEST}", logo não é um modelo do LunaGPT.'
     if (folder / "config.json").exists():
         return (
