@@ -25,7 +25,7 @@ def test_state_space_layer():
         second = layer(x[:, 5:, :], use_cache=True)
         assert torch.allclose(torch.cat((first, second), dim=1), output, atol=1e-5)
         assert torch.allclose(layer.parallel_forward(x), output, atol=1e-5)
-        for memory in (1000, 16000):  # decision D8: only what leaves the result as it is
+        for memory in (1000, 16000):  # only what leaves the result as it is
             layer.adapt_to_hardware(memory)
             assert layer.state_size == 16
             assert torch.allclose(layer(x), output, atol=1e-5)
@@ -59,7 +59,7 @@ def test_hypernetworks():
     assert HyperAdapter(32, meta_dim=64)(x).shape == x.shape
     adapted, domain_probs = DomainSpecificHyperAdapter(32, num_domains=5, domain_emb_dim=32)(x)
     assert adapted.shape == x.shape
-    assert domain_probs.shape[-1] == 5  # after each token: decision D6
+    assert domain_probs.shape[-1] == 5  # after each token, so that nothing of the future is used
     assert torch.allclose(domain_probs.sum(-1), torch.ones(2, 7))
 
 

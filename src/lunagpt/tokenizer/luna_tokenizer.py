@@ -41,8 +41,8 @@ class LunaTokenizer:
             ``tokenizer.json`` or a folder) or ``vocab_path`` and ``merges_path``; without a path the
             vocabulary that ships with the package is used. ``max_length`` (tokens) and
             ``truncation_strategy`` (``"right"`` drops the end, ``"left"`` the beginning) limit
-            :meth:`encode`. A configuration that names no ``max_length`` means 1,024, as the specification has
-            it; without any configuration nothing is cut.
+            :meth:`encode`. A configuration that names no ``max_length`` means 1,024; without any
+            configuration nothing is cut.
 
     Raises:
         TokenizerError: a named file is missing or broken, or a setting has no meaning.

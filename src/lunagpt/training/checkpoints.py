@@ -6,7 +6,7 @@
     trainer_state.json      step, place in the data, random states, settings, how the model has grown;
                             SHA-256 of the others
 
-A folder appears whole or not at all. Nothing is pickled (D10).
+A folder appears whole or not at all. Nothing is pickled: opening a checkpoint runs no code.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Programs for the keeper of an installation, under the names of the specification."""
+"""What the machine can do, and programs for the keeper of an installation (`python -m lunagpt.utils.…`)."""
