@@ -22,25 +22,33 @@ app.callback(invoke_without_command=True)(conversation.root)
 tokenizer = typer.Typer(cls=LunaGroup, help=help_texts.TOKENIZER_HELP, rich_markup_mode=None)
 inspect = typer.Typer(cls=LunaGroup, help=help_texts.INSPECT_HELP, rich_markup_mode=None)
 
-_COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., int], str], ...] = (
-    (app, "chat", conversation.chat, help_texts.CHAT_HELP),
-    (app, "index", documents.index, help_texts.INDEX_HELP),
-    (app, "ask", documents.ask, help_texts.ASK_HELP),
-    (app, "train", training.train, help_texts.TRAIN_HELP),
-    (app, "evaluate", evaluation.evaluate, help_texts.EVALUATE_HELP),
-    (app, "compare", evaluation.compare, help_texts.COMPARE_HELP),
-    (app, "info", models.info, help_texts.INFO_HELP),
-    (app, "upcycle", models.upcycle, help_texts.UPCYCLE_HELP),
-    (app, "grow", models.grow, help_texts.GROW_HELP),
-    (app, "average", models.average, help_texts.AVERAGE_HELP),
-    (app, "pack", models.pack, help_texts.PACK_HELP),
-    (tokenizer, "train", training.train_tokenizer, help_texts.TOKENIZER_TRAIN_HELP),
-    (inspect, "experts", models.inspect_experts, help_texts.INSPECT_EXPERTS_HELP),
-)
-for _parent, _name, _function, _help in _COMMANDS:
-    _parent.command(_name, cls=LunaCommand, help=_help)(_function)
-app.add_typer(tokenizer, name="tokenizer")
-app.add_typer(inspect, name="inspect")
+# By the heading under which the help page of `luna` lists them.
+_COMMANDS: dict[str, tuple[tuple[str, Callable[..., int], str], ...]] = {
+    help_texts.TALK_COMMANDS: (
+        ("chat", conversation.chat, help_texts.CHAT_HELP),
+        ("index", documents.index, help_texts.INDEX_HELP),
+        ("ask", documents.ask, help_texts.ASK_HELP),
+    ),
+    help_texts.MAKING_COMMANDS: (
+        ("train", training.train, help_texts.TRAIN_HELP),
+        ("evaluate", evaluation.evaluate, help_texts.EVALUATE_HELP),
+        ("compare", evaluation.compare, help_texts.COMPARE_HELP),
+    ),
+    help_texts.MODEL_COMMANDS: (
+        ("info", models.info, help_texts.INFO_HELP),
+        ("upcycle", models.upcycle, help_texts.UPCYCLE_HELP),
+        ("grow", models.grow, help_texts.GROW_HELP),
+        ("average", models.average, help_texts.AVERAGE_HELP),
+        ("pack", models.pack, help_texts.PACK_HELP),
+    ),
+}
+for _heading, _commands in _COMMANDS.items():
+    for _name, _function, _help in _commands:
+        app.command(_name, cls=LunaCommand, help=_help, rich_help_panel=_heading)(_function)
+tokenizer.command("train", cls=LunaCommand, help=help_texts.TOKENIZER_TRAIN_HELP)(training.train_tokenizer)
+inspect.command("experts", cls=LunaCommand, help=help_texts.INSPECT_EXPERTS_HELP)(models.inspect_experts)
+app.add_typer(tokenizer, name="tokenizer", rich_help_panel=help_texts.MAKING_COMMANDS)
+app.add_typer(inspect, name="inspect", rich_help_panel=help_texts.MODEL_COMMANDS)
 
 
 def run(application: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:

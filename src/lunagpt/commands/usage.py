@@ -123,9 +123,10 @@ def help_page(command: Any, ctx: Any) -> str:
         for p in command.params
         if p.param_type_name == "argument"
     ]
-    commands = [
-        (name, (c.help or "").split("\n\n")[0]) for name, c in getattr(command, "commands", {}).items()
-    ]
+    commands: dict[str, list[tuple[str, str]]] = {}
+    for name, c in getattr(command, "commands", {}).items():
+        heading = getattr(c, "rich_help_panel", None) or help_texts.COMMANDS_HEADING
+        commands.setdefault(heading, []).append((name, (c.help or "").split("\n\n")[0]))
     options = [
         (" ".join(filter(None, (", ".join(p.opts), p.metavar))), p.help or "")
         for p in command.params
@@ -134,7 +135,7 @@ def help_page(command: Any, ctx: Any) -> str:
     options.append((", ".join(HELP_OPTIONS), help_texts.HELP_OPTION))
     for heading, rows in (
         (help_texts.ARGUMENTS_HEADING, arguments),
-        (help_texts.COMMANDS_HEADING, commands),
+        *commands.items(),
         (help_texts.OPTIONS_HEADING, options),
     ):
         if rows:
