@@ -76,7 +76,7 @@ def _spelled(plain: str) -> list[tuple[int, float]]:
                 break
             group.append(following)
             i += step
-        if group not in (["um"], ["uma"]):
+        if len(group) > 1 or group[0] not in _ARTICLES:
             found.append((matches[start].start(), float(_value(group))))
     return found
 
