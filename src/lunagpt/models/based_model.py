@@ -150,6 +150,7 @@ class LunaModelOnBase(LunaModel):
         return hidden.to(dtype)
 
     def logits(self, hidden: Tensor) -> Tensor:
+        """As `LunaModel.logits`, with the base's own head: its bias and its soft cap, if it has them."""
         head = self.core.get_output_embeddings()
         bias = None if head.bias is None else head.bias.to(hidden.dtype)
         scores = F.linear(hidden, head.weight.to(hidden.dtype), bias).float()

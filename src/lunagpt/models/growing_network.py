@@ -40,6 +40,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(…, input_dim) -> (…, output_dim); at birth x itself, with zeros behind it."""
         return F.pad(x, (0, self.padding)) + self.output(self.body(x))
 
 

@@ -75,7 +75,7 @@ def all_groups(x: Tensor, down: Tensor, up: Tensor, tokens: TokenGroups) -> Tens
 
 
 def by_group(x: Tensor, down: Tensor, up: Tensor, tokens: TokenGroups) -> Tensor:
-    """The same with each group's tokens gathered: the cost does not grow with the number of groups."""
+    """As `all_groups`, each group's tokens gathered: the cost does not grow with the number of groups."""
     assert tokens.order is not None
     assert tokens.sizes is not None
     parts = [

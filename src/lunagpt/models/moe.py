@@ -170,8 +170,9 @@ class MoEBlock(nn.Module):
         return F.linear(x.float(), self.router.float())
 
     def choose(self, logits: Tensor) -> Choice:
-        """The experts with the best sigmoid score plus balance bias; gates are the scores without it, so that
-        the bias moves tokens and not their values.
+        """The experts of each token, from its scores (N, E): the best by sigmoid score plus balance bias.
+
+        The gates are the scores without the bias, which so moves tokens and not their values.
         """
         scores = torch.sigmoid(logits)
         biased = scores.detach() + self.balance_bias
