@@ -113,9 +113,9 @@ def quiz(path: Path, engine_name: str | None) -> list[str]:
     if engine_name is not None:
         lines.insert(1, f"| {engine_name} | {percent(model)} | |")
     return [
-        f"show_do_milhao, {len(rows)} questions:",
+        f"show_do_milhao, {len(rows)} perguntas:",
         "",
-        "| by | right | decided |",
+        "| quem | certas | decididas |",
         "|---|---:|---:|",
         *lines,
     ]
@@ -149,19 +149,18 @@ def main() -> None:
         few = questions[: arguments.model_limit]
         rows.append(f"| {arguments.model}, sem ela | {len(few)} | " + " | ".join(measure(chat, few)) + " |")
     lines = [
-        f"{len(everything)} questions held out; a sample of {len(questions)}. {describe_machine()}.",
+        f"{len(everything)} perguntas reservadas; uma amostra de {len(questions)}. {describe_machine()}.",
         "",
-        f"Search: the question's article comes first for {percent([first])} % of them, among the first "
-        f"three for "
-        f"{percent([three])} %.",
+        f"Busca: o verbete da pergunta vem em primeiro em {percent([first])} % delas, entre os três "
+        f"primeiros em {percent([three])} %.",
         "",
-        "| | n | answered | from the right article | right | F1 | ms |",
+        "| | n | respondidas | do verbete certo | certas | F1 | ms |",
         "|---|---:|---:|---:|---:|---:|---:|",
         *rows,
         "",
         *quiz(arguments.data_root / "eval/show_do_milhao.jsonl.gz", arguments.model),
     ]
-    write_table(arguments.output, "The encyclopaedia", lines)
+    write_table(arguments.output, "A enciclopédia", lines)
 
 
 class Silent:

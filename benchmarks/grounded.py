@@ -310,14 +310,14 @@ def main() -> None:
     params = SamplingParams(temperature=0.0, max_new_tokens=60)
     engines = {name: open_engine(name) for name in arguments.model}
     lines = [
-        f"At most {arguments.limit} questions of each set, {arguments.model_limit} for models; seed "
+        f"No máximo {arguments.limit} perguntas de cada conjunto, {arguments.model_limit} para modelos; semente "
         f"{arguments.seed}. {describe_machine()}.",
         "",
-        "EM and F1 over the answerable questions, a refusal counts 0; all in per cent. ms: CPU time per "
-        "question.",
+        "EM e F1 sobre as perguntas que têm resposta; uma recusa conta 0; tudo em por cento. ms: tempo de CPU "
+        "por pergunta.",
         "",
-        "| set | n (answerable) | system | EM | F1 | answered | unanswerable refused | citation right "
-        "| with a figure or name not in evidence | ms |",
+        "| conjunto | n (com resposta) | quem | EM | F1 | respondidas | sem resposta, recusadas "
+        "| citação certa | com número ou nome fora do trecho | ms |",
         "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, items in sets.items():
@@ -331,7 +331,7 @@ def main() -> None:
             lines.append(
                 row(name, few, "Luna, frase citada (as mesmas)", extractive(short=False, reader=reader))
             )
-    write_table(arguments.output, "Answers from passages", lines)
+    write_table(arguments.output, "Respostas tiradas de trechos", lines)
 
 
 def row(name: str, items: Sequence[Item], title: str, system: System) -> str:
