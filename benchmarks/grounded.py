@@ -310,11 +310,11 @@ def main() -> None:
     params = SamplingParams(temperature=0.0, max_new_tokens=60)
     engines = {name: open_engine(name) for name in arguments.model}
     lines = [
-        f"No máximo {arguments.limit} perguntas de cada conjunto, {arguments.model_limit} para modelos; semente "
-        f"{arguments.seed}. {describe_machine()}.",
+        f"No máximo {arguments.limit} perguntas de cada conjunto, {arguments.model_limit} para modelos; "
+        f"semente {arguments.seed}. {describe_machine()}.",
         "",
-        "EM e F1 sobre as perguntas que têm resposta; uma recusa conta 0; tudo em por cento. ms: tempo de CPU "
-        "por pergunta.",
+        "EM e F1 sobre as perguntas que têm resposta; uma recusa conta 0; tudo em por cento. ms: tempo de "
+        "CPU por pergunta.",
         "",
         "| conjunto | n (com resposta) | quem | EM | F1 | respondidas | sem resposta, recusadas "
         "| citação certa | com número ou nome fora do trecho | ms |",
