@@ -1,6 +1,7 @@
 """Answers from passages: right, cited, and refused where the passages have no answer.
 
-    python benchmarks/grounded.py --data-root PASTA [--limit 300] [--model luna-nano ...] [--model-limit 30]
+    python benchmarks/grounded.py --data-root PASTA [--limit 300] [--set faquad_dev ...]
+        [--model luna-nano ...] [--model-limit 30]
 
 Peers in the same run: the first sentence of the passages, and the sentence with the highest BM25 score
     against the question, both of which always answer. A model is measured twice: alone (its answer to the
@@ -60,16 +61,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a system says: the text shown, the words to compare with the reference, the passages cited."""
+    """What a system says.
+
+    Attributes:
+        text: what is shown.
+        sentence: the sentence that answers; words: the few words in it that do, or the sentence again.
+        cited: numbers of the passages cited. refused: whether it says that it found nothing.
+    """
 
     text: str
+    sentence: str
     words: str
     cited: tuple[int, ...]
     refused: bool
 
 
 System = Callable[[Item], Reply]
-REFUSAL = Reply("", "", (), True)
+REFUSAL = Reply("", "", "", (), True)
 
 
 def rows_of(path: Path) -> Iterator[dict[str, Any]]:
@@ -129,7 +137,7 @@ def f1(reply: str, answers: Sequence[str]) -> float:
 def first_sentence(item: Item) -> Reply:
     content = item.passages[0]["content"]
     start, end = split_sentences(content)[0]
-    return Reply(content[start:end], content[start:end], (1,), False)
+    return plain_reply(content[start:end], (1,))
 
 
 def best_bm25_sentence(item: Item) -> Reply:
@@ -156,11 +164,17 @@ def best_bm25_sentence(item: Item) -> Reply:
         )
 
     number, text = sentences[max(range(len(bags)), key=lambda place: score(bags[place]))]
-    return Reply(text, text, (number,), False)
+    return plain_reply(text, (number,))
 
 
-def extractive(*, short: bool, always: bool = False, reader: SpanReader | None = None) -> System:
-    """The quotation, or the few words in it where some stand out (`short`)."""
+def plain_reply(text: str, cited: tuple[int, ...], *, refused: bool = False) -> Reply:
+    """A text that is compared whole, without its citations."""
+    bare = _CITATIONS.sub("", text).strip("“” ")
+    return Reply(text, bare, bare, cited, refused)
+
+
+def extractive(*, always: bool = False, reader: SpanReader | None = None) -> System:
+    """The quotation, and the few words in it where some stand out."""
     threshold = 0.0 if always else None
 
     def answer(item: Item) -> Reply:
@@ -169,7 +183,7 @@ def extractive(*, short: bool, always: bool = False, reader: SpanReader | None =
             return REFUSAL
         quote = found.citations[0].quote
         cited = tuple(citation.number for citation in found.citations)
-        return Reply(found.text, (found.span or quote) if short else quote, cited, False)
+        return Reply(found.text, quote, found.span or quote, cited, False)
 
     return answer
 
@@ -181,7 +195,7 @@ def model_alone(engine: Engine, params: SamplingParams) -> System:
         content = format_evidence([_plain(passage) for passage in item.passages], item.question)
         text = "".join(engine.stream([{"role": "user", "content": content}], params)).strip()
         cited = tuple(dict.fromkeys(int(number) for number in re.findall(r"\[(\d+)\]", text)))
-        return Reply(text, _CITATIONS.sub("", text), cited, not text or is_refusal(text))
+        return plain_reply(text, cited, refused=not text or is_refusal(text))
 
     return answer
 
@@ -205,7 +219,7 @@ def whole_chain(engine: Engine, params: SamplingParams) -> System:
         places = [contents.index(passage["content"]) + 1 for passage in chat.report.passages]
         text = re.sub(r"\[(\d+)\]", lambda match: f"[{places[int(match[1]) - 1]}]", text)
         cited = tuple(places[citation.number - 1] for citation in chat.report.citations)
-        return Reply(text, _CITATIONS.sub("", text).strip("“” "), cited, chat.report.grounding == "refusal")
+        return plain_reply(text, cited, refused=chat.report.grounding == "refusal")
 
     return answer
 
@@ -220,7 +234,8 @@ class Scores:
     """What a system did with a set, question by question, each 0 to 1.
 
     Attributes:
-        em, f1, answered: of the questions with an answer; a refusal counts 0.
+        em, f1: of the words; sentence: F1 of the whole sentence; answered: all of the questions with an
+            answer, where a refusal counts 0.
         refused: of those without.
         cited: of the answers whose right passages are told, whether it cites some and only those.
         invented: of the answers, whether they have a figure or name that the passages have not.
@@ -229,6 +244,7 @@ class Scores:
 
     em: list[float] = field(default_factory=list)
     f1: list[float] = field(default_factory=list)
+    sentence: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     cited: list[float] = field(default_factory=list)
@@ -245,6 +261,7 @@ def score(system: System, items: Sequence[Item]) -> Scores:
         if item.answers:
             scores.em.append(0.0 if reply.refused else exact(reply.words, item.answers))
             scores.f1.append(0.0 if reply.refused else f1(reply.words, item.answers))
+            scores.sentence.append(0.0 if reply.refused else f1(reply.sentence, item.answers))
             scores.answered.append(float(not reply.refused))
             if not reply.refused and item.gold:
                 scores.cited.append(float(bool(reply.cited) and set(reply.cited) <= item.gold))
@@ -258,14 +275,37 @@ def score(system: System, items: Sequence[Item]) -> Scores:
 
 
 def measure(system: System, items: Sequence[Item]) -> list[str]:
-    """A row of the table: EM, F1, answered, refused, citations right, with invented facts, seconds each."""
+    """A row of the table: EM, F1, F1 of the sentence, answered, refused, citations right, with invented
+    facts, milliseconds each."""
     s = score(system, items)
-    columns: Iterable[list[float]] = (s.em, s.f1, s.answered, s.refused, s.cited, s.invented)
+    columns: Iterable[list[float]] = (
+        s.em,
+        s.f1,
+        s.sentence,
+        s.answered,
+        s.refused,
+        s.cited,
+        s.invented,
+    )
     return [*map(percent, columns), decimal(s.seconds / max(1, len(items)) * 1000, 1)]
 
 
 def percent(values: Sequence[float]) -> str:
     return decimal(100 * statistics.fmean(values), 1) if values else ""
+
+
+def remember(engine: Any, method: str) -> None:
+    """Has a search engine or reader keep what it found, for systems that only differ in what
+    they do with it."""
+    find, known = getattr(engine, method), {}
+
+    def found(*args: Any, **options: Any) -> Any:
+        key = (args, tuple(sorted(options.items())))
+        if key not in known:
+            known[key] = find(*args, **options)
+        return list(known[key]) if isinstance(known[key], list) else known[key]
+
+    setattr(engine, method, found)
 
 
 def sampled(items: list[Item], limit: int, seed: int) -> list[Item]:
@@ -284,6 +324,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=300, help="perguntas por conjunto")
+    parser.add_argument("--set", action="append", help="só este conjunto; pode ser repetida")
     parser.add_argument("--model", action="append", default=[], help="nome ou pasta; pode ser repetida")
     parser.add_argument("--model-limit", type=int, default=30, help="perguntas por conjunto para os modelos")
     parser.add_argument("--seed", type=int, default=0)
@@ -294,33 +335,34 @@ def main() -> None:
         "squad_pt_dev": comprehension(data / "eval/squad_pt_dev.jsonl.gz"),
         "faquad_dev": comprehension(data / "eval/faquad_dev.jsonl.gz"),
         "pira_test": comprehension(data / "eval/pira_test.jsonl.gz"),
-        "documentos (valid)": own_documents(data / "luna/documentos.jsonl"),
+        "documentos": own_documents(data / "luna/documentos.jsonl"),
     }
     reader = load_reader()
+    remember(reader, "read")
     systems: dict[str, System] = {
         "primeira frase": first_sentence,
         "melhor frase por BM25": best_bm25_sentence,
-        "Luna sem leitor, frase citada": extractive(short=False),
-        "Luna sem leitor, palavras na frase": extractive(short=True),
-        "Luna sem leitor, palavras, sem recusar": extractive(short=True, always=True),
-        "Luna, frase citada": extractive(short=False, reader=reader),
-        "Luna, palavras na frase": extractive(short=True, reader=reader),
-        "Luna, palavras, sem recusar": extractive(short=True, always=True, reader=reader),
+        "Luna sem leitor": extractive(),
+        "Luna sem leitor, sem recusar": extractive(always=True),
+        "Luna": extractive(reader=reader),
+        "Luna, sem recusar": extractive(always=True, reader=reader),
     }
     params = SamplingParams(temperature=0.0, max_new_tokens=60)
     engines = {name: open_engine(name) for name in arguments.model}
     lines = [
-        f"No máximo {arguments.limit} perguntas de cada conjunto, {arguments.model_limit} para modelos; "
+        f"No máximo {arguments.limit} perguntas por conjunto, {arguments.model_limit} para os modelos; "
         f"semente {arguments.seed}. {describe_machine()}.",
         "",
-        "EM e F1 sobre as perguntas que têm resposta; uma recusa conta 0; tudo em por cento. ms: tempo de "
-        "CPU por pergunta.",
+        "EM e F1 das palavras (F1 também da frase inteira) sobre as perguntas com resposta; uma recusa conta "
+        "0. Tudo em por cento; ms: tempo de CPU por pergunta. “Sem recusar” usa as leituras da linha de "
+        "cima, daí os poucos ms.",
         "",
-        "| conjunto | n (com resposta) | quem | EM | F1 | respondidas | sem resposta, recusadas "
-        "| citação certa | com número ou nome fora do trecho | ms |",
-        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| conjunto | n (com resposta) | quem | EM | F1 | F1 da frase | respondidas "
+        "| sem resposta e recusadas | citação certa | com número ou nome fora do trecho | ms |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for name, items in sets.items():
+    for name in arguments.set or sets:
+        items = sets[name]
         chosen = sampled(items, arguments.limit, arguments.seed)
         for title, system in systems.items():
             lines.append(row(name, chosen, title, system))
@@ -328,9 +370,7 @@ def main() -> None:
         for model, engine in engines.items():
             lines.append(row(name, few, f"{model}, sozinha", model_alone(engine, params)))
             lines.append(row(name, few, f"{model}, com conferência", whole_chain(engine, params)))
-            lines.append(
-                row(name, few, "Luna, frase citada (as mesmas)", extractive(short=False, reader=reader))
-            )
+            lines.append(row(name, few, "Luna (as mesmas)", extractive(reader=reader)))
     write_table(arguments.output, "Respostas tiradas de trechos", lines)
 
 

@@ -31,6 +31,7 @@ import reader_data
 from encyclopedia import Silent, held_out
 from follow_ups import CONVERSATIONS
 from follow_ups import ask as ask_again
+from grounded import remember
 from grounding_fit import answers, supported
 from grounding_switches import RULES, Rule, switched_off, watched
 from lunagpt.chat import LunaChat
@@ -61,19 +62,6 @@ def named(result: str, written: bool) -> str:
     if not written:
         return "recusa certa" if result == "refused" else "inventada"
     return {"right": "certa", "wrong": "errada", "refused": "recusada"}[result]
-
-
-def remember(engine: Any, method: str) -> None:
-    """Has a search engine or reader keep what it found: no rule changes that."""
-    find, known = getattr(engine, method), {}
-
-    def found(*args: Any, **options: Any) -> Any:
-        key = (args, tuple(sorted(options.items())))
-        if key not in known:
-            known[key] = find(*args, **options)
-        return list(known[key]) if isinstance(known[key], list) else known[key]
-
-    setattr(engine, method, found)
 
 
 def own_documents(half: str, with_reader: bool) -> Iterator[Case]:

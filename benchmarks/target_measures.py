@@ -25,6 +25,7 @@ from grounded import (
     extractive,
     model_alone,
     own_documents,
+    plain_reply,
     sampled,
     score,
     whole_chain,
@@ -154,7 +155,9 @@ def _of_questions(title: str, way: str, items: list[Item], sha: str) -> Measurem
     def run(model: LanguageModel, limit: int | None) -> list[Result]:
         chosen = _chosen(items, limit)
         if model.kind == Quotation.kind:
-            system = extractive(short=not title.startswith("documentos"), reader=load_reader())
+            system = extractive(reader=load_reader())
+            if title.startswith("documentos"):
+                system = whole_sentences(system)
         elif model.kind == "luna":
             engine = LunaEngine(model.model)  # type: ignore[attr-defined]
             system = (model_alone if way == ALONE else whole_chain)(engine, _ANSWER)
@@ -168,13 +171,23 @@ def _of_questions(title: str, way: str, items: list[Item], sha: str) -> Measurem
     return Measurement(title, prompt_hash, sha, run, kinds)
 
 
+def whole_sentences(system: System) -> System:
+    """A system whose whole sentence is compared with the reference, which is one too."""
+
+    def answer(item: Item) -> Reply:
+        reply = system(item)
+        return replace(reply, words=reply.sentence)
+
+    return answer
+
+
 def one_shot(model: LanguageModel, example: Item) -> System:
     """A model that only continues texts: the instruction, one answered question, and the question."""
     shown = f"{_instruction()}\n\n{_written(example)} {example.answers[0]}\n\n"
 
     def answer(item: Item) -> Reply:
         text = model.generate([shown + _written(item)], max_new_tokens=48, stop=["\n"])[0].strip()
-        return Reply(text, text, (), not text or is_refusal(text))
+        return plain_reply(text, (), refused=not text or is_refusal(text))
 
     return answer
 
