@@ -1,6 +1,6 @@
 """Answers from passages: right, cited, and refused where the passages have no answer.
 
-    python benchmarks/grounded.py --data-root PASTA [--limit 300] [--set faquad_dev ...]
+    python benchmarks/grounded.py --data-root PASTA [--limit 300] [--set faquad_dev ...] [--words-only]
         [--model luna-nano ...] [--model-limit 30]
 
 Peers in the same run: the first sentence of the passages, and the sentence with the highest BM25 score
@@ -325,6 +325,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=300, help="perguntas por conjunto")
     parser.add_argument("--set", action="append", help="só este conjunto; pode ser repetida")
+    parser.add_argument("--words-only", action="store_true", help="sem o leitor: segundos em vez de minutos")
     parser.add_argument("--model", action="append", default=[], help="nome ou pasta; pode ser repetida")
     parser.add_argument("--model-limit", type=int, default=30, help="perguntas por conjunto para os modelos")
     parser.add_argument("--seed", type=int, default=0)
@@ -337,16 +338,17 @@ def main() -> None:
         "pira_test": comprehension(data / "eval/pira_test.jsonl.gz"),
         "documentos": own_documents(data / "luna/documentos.jsonl"),
     }
-    reader = load_reader()
-    remember(reader, "read")
     systems: dict[str, System] = {
         "primeira frase": first_sentence,
         "melhor frase por BM25": best_bm25_sentence,
         "Luna sem leitor": extractive(),
         "Luna sem leitor, sem recusar": extractive(always=True),
-        "Luna": extractive(reader=reader),
-        "Luna, sem recusar": extractive(always=True, reader=reader),
     }
+    reader = None if arguments.words_only else load_reader()
+    if reader is not None:
+        remember(reader, "read")
+        systems["Luna"] = extractive(reader=reader)
+        systems["Luna, sem recusar"] = extractive(always=True, reader=reader)
     params = SamplingParams(temperature=0.0, max_new_tokens=60)
     engines = {name: open_engine(name) for name in arguments.model}
     lines = [

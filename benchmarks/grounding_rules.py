@@ -7,11 +7,12 @@ each of those. A rule is worth keeping where its absence costs right answers or 
 
 The sets: the questions to a person's own documents and the follow-ups (both halves), the turns of our own
 documents held out from training, training rows of reading comprehension kept from the reader, stored
-questions that the encyclopaedia does not hold, and talk that nobody wants looked up. No evaluation set is
+questions that the encyclopaedia does not hold, talk that nobody wants looked up, and the conversations of the
+tests with a source for every turn. No evaluation set is
 read. Documents are read with the reader, as they are for a user, the encyclopaedia without. Right is a
 quotation with the words expected (own documents, follow-ups), of a supporting sentence (documents,
 comprehension), or with the figures, names and half of the words of the reference (encyclopaedia); of talk,
-what is left to the model.
+what is left to the model although there are documents (a refusal counts as refused, a quotation as wrong).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from machine import describe_machine, write_table
 from own_documents import DATA, FOLDERS, luna, outcome
 
 RESULTS = Path(__file__).parent / "results" / "grounding_rules.md"
+SCRIPTS = Path(__file__).parents[1] / "tests" / "data" / "conversations.jsonl"
 TALK = Path(__file__).parents[1] / "tests" / "data" / "talk_and_questions.jsonl"
 
 
@@ -152,13 +154,18 @@ def encyclopedia(root: Path) -> Iterator[Case]:
 
 
 def talk(root: Path) -> Iterator[Case]:
-    """What is said to Luna herself: rows of the tests, and the last turns of training dialogues."""
-    chat = encyclopedia_chat()
+    """What is said to Luna herself while she has documents: rows of the tests, and the last turns of training
+    dialogues."""
+    rag = RAGSystem(embedding_model=False)
+    rag.index_directory(DATA / FOLDERS["dev"], embed="later")
+    remember(rag, "retrieve")
+    chat = LunaChat(Silent(), rag, encyclopedia=True)
+    chat.model_reads_passages = False
 
     def ask(message: str, history: list[dict[str, str]]) -> str:
         chat.clear()
         chat.send_message_with_history(message, history)
-        return "certa" if chat.report.grounding is None else "errada"
+        return {None: "certa", "refusal": "recusada"}.get(chat.report.grounding, "errada")
 
     rows = [json.loads(line) for line in TALK.read_text("utf-8").splitlines()]
     turns = [(row["message"], row["history"]) for row in rows if row["kind"] == "conversa"]
@@ -169,6 +176,24 @@ def talk(root: Path) -> Iterator[Case]:
             turns.append((messages[-2]["content"], messages[:-2]))
     for message, history in turns:
         yield Case(message, partial(ask, message, history))
+
+
+def scripted(chat: LunaChat) -> Iterator[Case]:
+    """Whole conversations: right if every turn is answered by whom, and from the article, that is written."""
+    who = {"extractive": "citação", "refusal": "recusa", None: "modelo"}
+
+    def ask(turns: list[dict[str, str]]) -> str:
+        chat.clear()
+        for turn in turns:
+            chat.send_message(turn["message"])
+            title = chat.report.citations[0].passage["title"] if chat.report.citations else None
+            if (who[chat.report.grounding], title) != (turn["from"], turn.get("title")):
+                return "errada"
+        return "certa"
+
+    for line in SCRIPTS.read_text("utf-8").splitlines():
+        turns = json.loads(line)
+        yield Case(turns[0]["message"], partial(ask, turns))
 
 
 def encyclopedia_chat() -> LunaChat:
@@ -233,6 +258,7 @@ def main() -> None:
         "compreensao": lambda: comprehension(root, reader),
         "enciclopedia": lambda: encyclopedia(root),
         "conversa": lambda: talk(root),
+        "roteiros": lambda: scripted(encyclopedia_chat()),
     }
     lines = [
         "| conjunto | passo | sem esta regra | perguntas em que fala | certas | erradas | recusadas estando "

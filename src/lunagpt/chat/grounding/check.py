@@ -25,16 +25,13 @@ _NEGATIONS = frozenset(
     ["nao", "nunca", "jamais", "nem", "nenhum", "nenhuma", "ninguem", "nada", "sem", "tampouco"]
 )
 _REFUSAL = re.compile(
-    r"\bnao (?:\w+ )?(?:traz|trazem|informa|informam|consta|constam|menciona|mencionam|diz|dizem|fala|"
-    r"falam|trata|tratam|"
-    r"cobre|cobrem|aparece|aparecem|encontrei|achei|cita|citam|explica|explicam|especifica|especificam|"
-    r"indica|indicam|"
-    r"registra|registram|identifica|identificam|lista|listam|mencionad[oa]s?|tratad[oa]s?|indicad[oa]s?|"
-    r"citad[oa]s?|identificad[oa]s?|informad[oa]s?)\b"
-    r"|\bnao (?:ha|existe|tenho|tem|possui) (?:\w+ )?(?:informac\w+|mencao|mencoes|dados?|registros?|"
-    r"resposta|referencias?)\b"
-    r"|\bnao (?:esta|estao) (?:n[oa]s?|entre|incluid\w+)\b|\bnao da para (?:responder|saber|dizer)\b"
-    r"|\b(?:nada|nenhuma? \w+) (?:consta|sobre|a respeito|diz)\b|\bsem (?:informac\w+|mencao)\b"
+    r"\bnao (?:\w+ )?(?:traz|trazem|informa|informam|consta|constam|menciona|mencionam|diz|dizem|fala|falam|"
+    r"trata|tratam|cobre|cobrem|aparece|aparecem|encontrei|achei|cita|citam|explica|explicam|especifica|"
+    r"especificam|indica|indicam|registra|registram|identifica|identificam|lista|listam|mencionad[oa]s?|"
+    r"tratad[oa]s?|indicad[oa]s?|citad[oa]s?|identificad[oa]s?|informad[oa]s?)\b|\bnao (?:ha|existe|tenho|"
+    r"tem|possui) (?:\w+ )?(?:informac\w+|mencao|mencoes|dados?|registros?|resposta|referencias?)\b|"
+    r"\bnao (?:esta|estao) (?:n[oa]s?|entre|incluid\w+)\b|\bnao da para (?:responder|saber|dizer)\b|"
+    r"\b(?:nada|nenhuma? \w+) (?:consta|sobre|a respeito|diz)\b|\bsem (?:informac\w+|mencao)\b"
 )
 # Of a sentence's words (by weight), what must occur in the passages it cites or in the question; found on our
 # training documents, where answers written by people stay above it in 98 of 100 sentences.

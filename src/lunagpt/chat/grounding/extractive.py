@@ -17,7 +17,6 @@ from lunagpt.chat.grounding.questions import Asks, Question, analyse_question
 from lunagpt.chat.grounding.ranking import (
     answer_features,
     dot,
-    lacks_date,
     lacks_event,
     life_date,
     model,
@@ -156,7 +155,7 @@ def rank_sentences(
                 if readings is not None:
                     features |= readings.sentence_features(unit)
                 ranked.append(Ranked(unit, dot(weights, features) + prior, features))
-    ranked.sort(key=lambda entry: (lacks_date(question, entry.unit), -entry.score))
+    ranked.sort(key=lambda entry: -entry.score)
     # Passages overlap: a sentence that stands in two of them is no rival of itself.
     seen: dict[str, Ranked] = {}
     for entry in ranked:

@@ -12,7 +12,7 @@ from lunagpt.chat.grounding.facts import find_names
 from lunagpt.chat.grounding.pronouns import ARTICLES, append_topic, capitalised, has_pronoun, with_names
 from lunagpt.chat.grounding.questions import Asks, analyse_question, asks_who_or_what
 from lunagpt.chat.grounding.refusal import finds_nothing
-from lunagpt.chat.grounding.topic import CITATION, about_what, counted, latest_person, topic_of
+from lunagpt.chat.grounding.topic import CITATION, counted, topic_of
 from lunagpt.chat.grounding.words import fold, words
 
 _DEPTH = 4  # questions looked back at
@@ -101,8 +101,7 @@ def _in_full(question: str, history: Sequence[Mapping[str, str]]) -> _InFull:
             attribute = _OF_IT.sub("", fragment)
             if topic and _asks_attribute(attribute, previous, own=attribute != fragment):
                 return _InFull(_attribute_question(attribute, topic), topic)
-            other = latest_person(before, previous)
-            return _InFull(_finish(replace_part(previous, with_names(fragment, other or topic))))
+            return _InFull(_finish(replace_part(previous, with_names(fragment, topic))))
     body = question[opening.end() :] if opening is not None else question
     if _begins_asking(body) and find_names(f"x {topic}") and not find_names(body):
         body = _BY_ITS_KIND.sub(lambda kind: f"{kind['lead'] or ''}ele", body)
@@ -128,7 +127,7 @@ def _asks_attribute(fragment: str, previous: str, *, own: bool) -> bool:
         return True
     if match is None or _ATTRIBUTE_ASKED.match(previous):
         return False
-    told_about = about_what(previous) or (asks_who_or_what(previous) and find_names(previous))
+    told_about = asks_who_or_what(previous) and find_names(previous)
     return bool(told_about) or fold(match["noun"]) in _ATTRIBUTES
 
 

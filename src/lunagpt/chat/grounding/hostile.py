@@ -94,15 +94,12 @@ _FORGED_TURN = re.compile(
     re.I,
 )
 _IMPERATIVE = re.compile(
-    r"\W*(?:(?:e|depois|em\s+seguida|agora|entao|then|and|now|apenas|only)\W+)*"
-    r"(?:diga|responda|escreva|envie|mostre|inclua|cite|termine|repita|traduza|use|nao|nunca|acrescente|"
-    r"informe|"
-    r"afirme|execute|chame|acesse|clique|abra|visite|comece|insira|say|respond|reply|answer|print|write|"
-    r"output|"
-    r"ofereca|recomende|indique|sugira|convide|peca|solicite|conte|mude|troque|finja|aja|fale|recuse|"
-    r"aceite|prometa|"
-    r"garanta|anuncie|negue|minta|esqueca|ignore|obedeca|"
-    r"send|include|repeat|do\s+not|never|always|sempre|you|voce|sua|seu|your|di|responde|escribe|dites|sag)\b"
+    r"\W*(?:(?:e|depois|em\s+seguida|agora|entao|then|and|now|apenas|only)\W+)*(?:diga|responda|escreva|"
+    r"envie|mostre|inclua|cite|termine|repita|traduza|use|nao|nunca|acrescente|informe|afirme|execute|chame|"
+    r"acesse|clique|abra|visite|comece|insira|say|respond|reply|answer|print|write|output|ofereca|recomende|"
+    r"indique|sugira|convide|peca|solicite|conte|mude|troque|finja|aja|fale|recuse|aceite|prometa|garanta|"
+    r"anuncie|negue|minta|esqueca|ignore|obedeca|send|include|repeat|do\s+not|never|always|sempre|you|voce|"
+    r"sua|seu|your|di|responde|escribe|dites|sag)\b"
 )
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁһոԛԝᴀαοενικρτυ", "aeopcyxijsdhnqwaaoevikptu")
 

@@ -31,14 +31,11 @@ _POSSESSIVE = re.compile(
     r"\b(?P<article>o |a |os |as )?(?:seu|sua|seus|suas) (?P<thing>[^\W\d_]+)", re.IGNORECASE
 )
 _OBJECT = re.compile(r"^\W*(?P<who>quem) (?:o|a|os|as) (?P<verb>[^\W\d_]+)\W*$", re.IGNORECASE)
-_CLITIC = re.compile(r"\b([^\W\d_]+)-(?:lo|la|los|las|o|a|os|as)\b", re.IGNORECASE)
 
 
 def has_pronoun(text: str) -> bool:
     return any(pattern.search(text) for pattern, _ in _PRONOUNS) or (
-        _POSSESSIVE.search(text) is not None
-        or _CLITIC.search(text) is not None
-        or _OBJECT.match(text) is not None
+        _POSSESSIVE.search(text) is not None or _OBJECT.match(text) is not None
     )
 
 
@@ -61,8 +58,6 @@ def with_names(question: str, topic: str) -> str:
         return capitalised(_contracted(changed))
     if asked := _OBJECT.match(question):
         return f"{asked['who']} {asked['verb']} {_inner(topic)}?"
-    if _CLITIC.search(question):
-        return _CLITIC.sub(lambda m: f"{_infinitive(m[1])} {_inner(topic)}", question, count=1)
     return question
 
 
@@ -78,10 +73,6 @@ def _inner(topic: str) -> str:
     """A topic as it stands inside a sentence: its article loses the capital."""
     first, _, rest = topic.partition(" ")
     return f"{first.lower()} {rest}" if rest and first.lower() in ARTICLES else topic
-
-
-def _infinitive(verb: str) -> str:
-    return {"á": verb[:-1] + "ar", "ê": verb[:-1] + "er", "i": verb + "r"}.get(verb[-1:], verb)
 
 
 def _contracted(text: str) -> str:

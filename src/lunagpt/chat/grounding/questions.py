@@ -62,9 +62,11 @@ _COMPILED = tuple((asks, re.compile(pattern)) for asks, pattern in _PATTERNS)
 # A question that begins with its verb wants a yes or no, also without a question mark.
 _VERB_FIRST = re.compile(
     r"^(?:e verdade|posso|pode|podem|podemos|ha|existe|existem|tem|precisa|preciso|precisamos|deve|devo|"
-    r"da para|vale|"
-    r"aceita|aceitam|funciona|abre|permite)\b"
+    r"da para|vale|aceita|aceitam|funciona|abre|permite)\b"
 )
+
+# "Segundo o contrato, quem…": by whom it is told, not the second of several.
+_SOURCE = re.compile(r"^\W*segundo (?=[oa]s? |ess[ea]s? |est[ea]s? )")
 
 # Which facts can be an answer of each kind.
 ANSWER_FACTS: dict[Asks, frozenset[str]] = {
@@ -108,7 +110,9 @@ class Question:
 def analyse_question(text: str) -> Question:
     """Takes a question apart; also one of loose keywords ("preço do ingresso")."""
     found = words(text)
-    subject = [w for w in found if not w.is_stop and w.folded not in ASKING_WORDS]
+    source = _SOURCE.match(fold(text))
+    begins = source.end() if source is not None else 0
+    subject = [w for w in found if not w.is_stop and w.folded not in ASKING_WORDS and w.start >= begins]
     if not subject:
         subject = [w for w in found if not w.is_stop] or found
     stems = tuple(dict.fromkeys(word.stem for word in subject))

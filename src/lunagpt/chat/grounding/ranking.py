@@ -14,7 +14,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from lunagpt.chat.grounding.life_spans import LifeDate, date_in, event_stems, tells_date_of, tells_of
+from lunagpt.chat.grounding.life_spans import LifeDate, date_in, event_stems, tells_of
 from lunagpt.chat.grounding.questions import ANSWER_FACTS, Asks, Question, analyse_question
 from lunagpt.chat.grounding.synonyms import related
 from lunagpt.chat.grounding.units import Unit
@@ -44,9 +44,6 @@ _DEFINES = re.compile(
 )
 _HOW = re.compile(
     r"\b(por meio|atraves|usando|com|mediante|primeiro|depois|em seguida|basta|deve|faca|use)\b"
-)
-_SUPERLATIVES = re.compile(
-    r"\b(?:maior|menor|mais|menos|melhor|pior|primeir[oa]|ultim[oa]|unic[oa]|principal)e?s?\b"
 )
 _OTHER_KIND = (
     0.4  # of a stored question that asks for another kind of answer ("quando morreu" for "quem foi")
@@ -104,7 +101,6 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
         "names_here": coverage(names, unit.stems) if names else 0.0,
         "names_missing": 1.0 - coverage(names, unit.stems | unit.context | before) if names else 0.0,
         "typing": coverage(tuple(question.typing), unit.stems) if question.typing else 0.0,
-        "pairs": _pairs(question, unit),
         "long": math.log1p(len(unit.words)) / 4,
         "short": 1.0 if len(unit.words) < 4 else 0.0,
         "first": 1.0 if unit.index == 0 else 0.0,
@@ -112,7 +108,6 @@ def sentence_features(question: Question, unit: Unit, around: Mapping[str, Any])
         "faq": likeness,
         "faq_other": 1.0 - likeness if asked_before else 0.0,
         "rank": 1.0 / (1 + unit.passage),
-        "superlative_missing": 1.0 if _lacks_superlative(question, unit) else 0.0,
         "introduces": 1.0 if _introduces(question, unit, subject) else 0.0,
     }
     for kind, value in _fit_of_kind(question, unit).items():
@@ -153,12 +148,6 @@ def lacks_event(question: Question, unit: Unit) -> bool:
     return not any(tells_of(question.life_event, text, question.text) for text in texts)
 
 
-def lacks_date(question: Question, unit: Unit) -> bool:
-    """Whether a sentence tells of the birth or death asked for, but not when it was."""
-    event = question.life_event
-    return event is not None and life_date(question, unit) is None and not tells_date_of(event, unit.text)
-
-
 def names_agent(text: str) -> bool:
     """Whether a text says by whom something is done or borne, if only by a common noun."""
     return _AGENT.search(fold(text)) is not None
@@ -174,33 +163,10 @@ def sigmoid(value: float) -> float:
     return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
 
 
-def _lacks_superlative(question: Question, unit: Unit) -> bool:
-    """Whether the question asks for the most or the first of something and the sentence names none."""
-    return (
-        _SUPERLATIVES.search(fold(question.text)) is not None
-        and _SUPERLATIVES.search(fold(unit.text)) is None
-    )
-
-
 def _introduces(question: Question, unit: Unit, subject: Sequence[str]) -> bool:
     """Whether a sentence opens a text whose very title is asked for ("quem foi Zumbi?", "o que é o Pix?")."""
     asks = question.asks in (Asks.DEFINITION, Asks.PERSON)
     return asks and unit.index == 0 and bool(subject) and unit.context.issuperset(subject)
-
-
-def _pairs(question: Question, unit: Unit) -> float:
-    """Share of neighbouring words of the question that stand close together in the sentence."""
-    pairs = list(zip(question.stems, question.stems[1:], strict=False))
-    if not pairs:
-        return 0.0
-    places: dict[str, list[int]] = {}
-    for place, word in enumerate(word for word in unit.words if not word.is_stop):
-        places.setdefault(word.stem, []).append(place)
-    close = sum(
-        any(abs(i - j) <= 2 for i in places.get(left, ()) for j in places.get(right, ()))
-        for left, right in pairs
-    )
-    return close / len(pairs)
 
 
 def _answers_question_before(question: Question, unit: Unit) -> float:
@@ -281,10 +247,8 @@ def answer_features(
         for name in (
             "own",
             "introduces",
-            "superlative_missing",
             "title_adds",
             "names_here",
-            "pairs",
             "faq",
             "fact",
             "fact_strong",

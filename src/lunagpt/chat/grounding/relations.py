@@ -121,9 +121,8 @@ def _subject(question: Question, passage: Mapping[str, Any]) -> frozenset[str]:
 
 
 def tells(relation: Relation, unit: Unit) -> bool:
-    """Whether a sentence may answer: it states the relation, the same question stands before it, or a text on
-    something else names the subject and tells what somebody did to it."""
-    return states(relation, unit) or _is_asked_before(relation, unit) or _is_told_elsewhere(relation, unit)
+    """Whether a sentence may answer: it states the relation, or the same question stands before it."""
+    return states(relation, unit) or _is_asked_before(relation, unit)
 
 
 def states(relation: Relation, unit: Unit) -> bool:
@@ -162,18 +161,6 @@ def _is_asked_before(relation: Relation, unit: Unit) -> bool:
     if relation.event is not None and event_named(before.text) is not relation.event:
         return False
     return all(any(alike(name, other) for other in before.stems) for name in relation.stems)
-
-
-def _is_told_elsewhere(relation: Relation, unit: Unit) -> bool:
-    """Whether the text of somebody else tells of the relation: "A metamorfose" in the article on its author,
-    where another article has that title."""
-    return (
-        relation.question.asks is Asks.PERSON
-        and relation.event is None
-        and relation.subject <= unit.stems
-        and not relation.subject <= unit.context
-        and bool(_told_at(relation, unit))
-    )
 
 
 def _told_at(relation: Relation, unit: Unit) -> list[tuple[int, int]]:

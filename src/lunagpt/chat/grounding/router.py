@@ -33,40 +33,27 @@ _GREETING = re.compile(
     r"^(?:(?:oi+e?|ola+|opa|e\s*ai|eai|eae|hey|hello|alo|salve|fala|bom dia|boa tarde|boa noite|bem-vinda|"
     r"tchau|adeus|ate (?:logo|mais|amanha|breve)|falou|valeu|obrigad[oa]s?|brigad[oa]|muito obrigad[oa]|"
     r"(?:de )?nada|por favor|desculp[ae]s?|foi mal|ok(?:ay)?|ta (?:bom|bem|certo)|certo|beleza|blz|legal|"
-    r"massa|"
-    r"show|otimo|perfeito|entendi|sim|nao|claro|isso|exato|kk+|ha(?:ha)+|rs+|hum+|ah+|uau|nossa|eita|teste|"
-    r"luna|tudo (?:bem|bom|certo|joia)|td bem|como (?:vai|esta|ce ta|vc ta|voce esta)|beleza|a todos|gente|"
-    r"pessoal|"
-    r"hein|ne|ai|entao|amiga|querida|meu bem|minha linda)(?:\W+|$))+$"
+    r"massa|show|otimo|perfeito|entendi|sim|nao|claro|isso|exato|kk+|ha(?:ha)+|rs+|hum+|ah+|uau|nossa|eita|"
+    r"teste|luna|tudo (?:bem|bom|certo|joia)|td bem|como (?:vai|esta|ce ta|vc ta|voce esta)|beleza|a todos|"
+    r"gente|pessoal|hein|ne|ai|entao|amiga|querida|meu bem|minha linda)(?:\W+|$))+$"
 )
-# About Luna herself, or about the conversation so far.
+# About Luna herself.
 _ABOUT_LUNA = re.compile(
     r"\b(?:voce|voces|vc|vcs|ce|tu|contigo|s(?:eu|ua)s? (?:nome|idade|criador\w*|mae|pai|voz|memoria|"
-    r"opiniao|cor|comida|"
-    r"funcao|familia|limitac\w+|busca|respostas?|regras|fontes|base|modelo|treino|dados|capacidades?|"
-    r"aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|"
-    r"te (?:chama|criou|fez|fizeram|criaram|chamo|amo|adoro|odeio|falei|disse|contei|pedi|perguntei)|"
-    r"es (?:um|uma|a|o|real|human)\w*|luna|teu nome|teus?|tuas?|chama-te|chamas)\b"
-)
-_MEMORY = re.compile(
-    r"\b(?:lembra|lembras|recorda|(?:eu )?(?:te )?(?:disse|falei|contei|pedi|perguntei|mencionei|comentei|"
-    r"escrevi)|"
-    r"meu nome|minha idade|como (?:eu )?me chamo|quem sou eu|onde (?:eu )?(?:moro|trabalho)|"
-    r"(?:ultim|primeir)[ao] (?:pergunta|mensagem|coisa)|qual (?:e|era) mesmo|mesmo\?$|(?:agora ha pouco|"
-    r"nesta conversa|ate agora|de novo|antes de))\b"
+    r"opiniao|cor|comida|funcao|familia|limitac\w+|busca|respostas?|regras|fontes|base|modelo|treino|dados|"
+    r"capacidades?|aniversario|dona?|casa|altura|signo|time|musica|filme|livro|sonho|hobby)|te (?:chama|"
+    r"criou|fez|fizeram|criaram|chamo|amo|adoro|odeio|falei|disse|contei|pedi|perguntei)|es (?:um|uma|a|o|"
+    r"real|human)\w*|luna|teu nome|teus?|tuas?|chama-te|chamas)\b"
 )
 _TASK = re.compile(
     r"^\W*(?:me |luna,? )?(?:escrev[ae]|reescrev[ae]|traduz\w*|traduza|resum[ae]\w*|corrij[ae]|corrige|"
-    r"revis[ae]|"
-    r"invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre| o que| quem| como)|conte(?:-me)?\b(?! sobre| o que|"
-    r" quem| como)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|"
-    r"acrescent[ae]|adicion[ae]|inclui|inclua|tir[ae]\b|troc[ae]|calcul[ae]|som[ae]\b|sugir[ae]|sugere|"
-    r"indica|"
+    r"revis[ae]|invent[ae]|cri[ae]|ger[ae]|conta\b(?! sobre| o que| quem| como)|conte(?:-me)?\b(?! sobre|"
+    r" o que| quem| como)|anot[ae]|guard[ae]|organiz[ae]|mont[ae]|faz\b|faca|lembr[ae]|acrescent[ae]|"
+    r"adicion[ae]|inclui|inclua|tir[ae]\b|troc[ae]|calcul[ae]|som[ae]\b|sugir[ae]|sugere|indica|"
     r"recomend[ae]|ajud[ae]|me ajud|me d[ae]|me pass[ae]|me mand[ae]|cant[ae]|brinc|jog[ae]|finj[ae]|"
-    r"repit[ae]|"
-    r"continu[ae]|list[ae] d[eo]|poe|bota|coloc[ae]|decid\w+|vamos|bora|imagine|imagina|transform[ae]|"
-    r"pens[ae]\b|escolh[ae]|responda|quero (?:que|uma?|ler|comprar|aprender|conversar|respostas?|"
-    r"desabafar))\b"
+    r"repit[ae]|continu[ae]|list[ae] d[eo]|poe|bota|coloc[ae]|decid\w+|vamos|bora|imagine|imagina|"
+    r"transform[ae]|pens[ae]\b|escolh[ae]|responda|quero (?:que|uma?|ler|comprar|aprender|conversar|"
+    r"respostas?|desabafar))\b"
 )
 _FIRST_PERSON_WORDS = """
 eu me mim comigo meu minha meus minhas nosso nossa nossos nossas to tou tava estou estava sou fui tenho
@@ -81,10 +68,9 @@ _FIRST_OR_THIRD = frozenset(["tinha", "estava", "tava", "queria", "precisava", "
 _THIRD_PERSON = frozenset(["ele", "ela", "eles", "elas"])
 _FEELINGS = re.compile(
     r"\b(?:triste|feliz|cansad[oa]|ansios[oa]|sozinh[oa]|chatead[oa]|nervos[oa]|com medo|com raiva|"
-    r"deprimid[oa]|"
-    r"desanimad[oa]|saudades? d|preocupad[oa]|estressad[oa]|animad[oa]|apaixonad[oa]|entediad[oa]|com sono|"
-    r"que (?:calor|frio|saudade|sono|preguica|dia|fome|susto|raiva|delicia|lindo|chato|pena|bom|otimo|"
-    r"merda))\b"
+    r"deprimid[oa]|desanimad[oa]|saudades? d|preocupad[oa]|estressad[oa]|animad[oa]|apaixonad[oa]|"
+    r"entediad[oa]|com sono|que (?:calor|frio|saudade|sono|preguica|dia|fome|susto|raiva|delicia|lindo|"
+    r"chato|pena|bom|otimo|merda))\b"
 )
 _HARM = re.compile(
     r"\b(?:me matar|suicid\w*|morrer|me cortar|me machucar|sem deixar (?:rastro|marca|vestigio)|"
@@ -96,14 +82,12 @@ _HERE_AND_NOW = re.compile(
     r"\b(?:agora|hoje|amanha|ontem|neste momento|esta semana|essa semana|este mes|que horas sao|que dia e|"
     r"est[ea]s?|ess[ea]s?|isso|isto|aqui|ai|mesmo\?|(?:na|da) (?:minha )?lista|por ultimo|ainda est[ao]|"
     r"quem (?:e|sao) [oa]s? (?:atua(?:l|is) )?(?:president\w+|governador\w*|prefeit\w+|ministr\w+|papa|rei|"
-    r"rainha|"
-    r"campe\w+|tecnic\w+|don[oa])|atual(?:mente)?|ultim[oa]s? (?:copa|mundial|eleic\w+|jogo|noticia\w*)|"
-    r"o programa|comandos?|/\w+|vizinh[oa]s?|meninas?)\b|/\w+"
+    r"rainha|campe\w+|tecnic\w+|don[oa])|atual(?:mente)?|ultim[oa]s? (?:copa|mundial|eleic\w+|jogo|"
+    r"noticia\w*)|o programa|comandos?|/\w+|vizinh[oa]s?|meninas?)\b|/\w+"
 )
 _FACT = re.compile(
     r"^\W*(?:e )?(?:(?:em|de|ate|desde|para|com|a|por) )?(?:quem|quando|onde|quant[oa]s?|qual (?:e|foi|era|"
-    r"o|a)\b|"
-    r"quais\b|que (?:ano|dia|pais|cidade|estado|seculo))\b(?! (?:ficou|voce|a gente))"
+    r"o|a)\b|quais\b|que (?:ano|dia|pais|cidade|estado|seculo))\b(?! (?:ficou|voce|a gente))"
 )
 # "Ela era casada com quem?", "o rio nasce onde?"
 _FACT_LAST = re.compile(r"\b(?:(?:com|de|por|para) quem|onde|quando|em que ano|quant[oa]s?(?: \w+)?)\W*$")
@@ -120,17 +104,14 @@ _CALCULATION = re.compile(
 _IS = re.compile(r"\best(?:á|ão)\b", re.IGNORECASE)
 _CHOICE = re.compile(r"^\W*(?:\w+ )?\w+ ou \w+\W*$")
 _ASKS = re.compile(
-    r"\?\s*$|^\W*(?:e\s+)?(?:(?:o|a|em|de|por|para|desde|ate|com|a|no|na|sobre) )?"
-    r"(?:quem|quando|onde|aonde|quanto|quanta|quantos|quantas|qual|quais|que|q|como|por ?que|pq|porque|"
-    r"cade)\b"
+    r"\?\s*$|^\W*(?:e\s+)?(?:(?:o|a|em|de|por|para|desde|ate|com|a|no|na|sobre) )?(?:quem|quando|onde|aonde|"
+    r"quanto|quanta|quantos|quantas|qual|quais|que|q|como|por ?que|pq|porque|cade)\b"
 )
 _ASKS_ABOUT = re.compile(
     r"^\W*(?:me )?(?:fal[ae]|explic\w+|explique|diga|diz|conta|conte|defin[ae]|descrev[ae]|quero saber|"
-    r"gostaria de saber|"
-    r"queria saber|voce sabe|vc sabe|sabe(?:ria)?|pode me (?:dizer|explicar|falar|contar)|o que voce sabe|"
-    r"me diga|"
-    r"me diz|voce pode (?:me )?(?:dizer|explicar|falar)|poderia (?:me )?(?:dizer|explicar))\b"
-    r"(?:[^?]{0,20}\b(?:sobre|quem|quando|onde|qual|quais|quant\w+|o que|que|como|por que)\b)?"
+    r"gostaria de saber|queria saber|voce sabe|vc sabe|sabe(?:ria)?|pode me (?:dizer|explicar|falar|contar)|"
+    r"o que voce sabe|me diga|me diz|voce pode (?:me )?(?:dizer|explicar|falar)|poderia (?:me )?(?:dizer|"
+    r"explicar))\b(?:[^?]{0,20}\b(?:sobre|quem|quando|onde|qual|quais|quant\w+|o que|que|como|por que)\b)?"
 )
 _SOCIAL_OPENERS = re.compile(
     r"^(?:(?:oi+|ola|opa|bom dia|boa tarde|boa noite|luna|por favor|por gentileza|tudo bem|hey)[\s,!.?]+)+"
@@ -160,9 +141,7 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
         return Intent.TALK
     about = _ASKS_ABOUT.match(body)
     rest = body[about.end() :] if about is not None else body
-    if _MEMORY.search(rest) or (_ABOUT_LUNA.search(rest) and not _mentions_only(rest)):
-        return Intent.TALK
-    if _was_told(rest, history):
+    if (_ABOUT_LUNA.search(rest) and not _mentions_only(rest)) or _was_told(rest, history):
         return Intent.TALK
     found = words(rest)
     said = {word.folded for word in found} & _FIRST_PERSON
@@ -247,10 +226,9 @@ def _has_verb_of_telling(folded: str) -> bool:
     return (
         re.search(
             r"^(?:e|foi|era|eh|sao|ta|tava|estava|ela|ele|eles|elas|acho|acabou|tem|teve|so|ja|nao|sim|mas|"
-            r"porque|pois|"
-            r"uns|umas|faz|domingo|ontem|hoje|amanha|sabado|segunda|agora|aqui|la|isso|esse|essa|minha|"
-            r"meu)\b|"
-            r"\b(?:disse|falou|chegou|chorou|ficou|deu|veio|saiu|morreu|faleceu|caiu|quebrou|passou|gostou|"
+            r"porque|pois|uns|umas|faz|domingo|ontem|hoje|amanha|sabado|segunda|agora|aqui|la|isso|esse|"
+            r"essa|minha|meu)\b|\b(?:disse|falou|chegou|chorou|ficou|deu|veio|saiu|morreu|faleceu|caiu|"
+            r"quebrou|passou|gostou|"
             r"acabou)\b",
             folded,
         )

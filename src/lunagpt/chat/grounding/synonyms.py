@@ -106,6 +106,16 @@ segunda terça quarta quinta sexta sábado domingo
 comer come alimenta alimentação comida alimento
 significa significado quer definição chama
 acontece ocorre acontecer ocorrer
+primeiro primeira 1
+segundo segunda 2
+terceiro terceira 3
+quarto quarta 4
+quinto quinta 5
+sexto sexta 6
+sétimo sétima 7
+oitavo oitava 8
+nono nona 9
+décimo décima 10
 """.strip().splitlines()
 
 

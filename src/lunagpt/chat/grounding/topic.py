@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lunagpt.chat.grounding.ellipsis import ASKING
 from lunagpt.chat.grounding.facts import Fact, find_names
@@ -14,12 +14,6 @@ from lunagpt.chat.grounding.words import Word, fold, words
 
 CITATION = re.compile(r"\s*\[\d+\]")
 _COUNTED = re.compile(r"^\W*(?:e )?quant(?P<gender>[oa])s (?P<kind>[^\W\d_]+s)\b", re.IGNORECASE)
-# "Me fale da Lua", "o que você sabe sobre a Lua": a request to be told about something.
-_ABOUT = re.compile(
-    r"^\W*(?:(?:me |nos )?(?:fal[ae]|cont[ae]|dig[ae]|explique|explica)(?:-me)?|o que (?:voce|vc) sabe|"
-    r"quero saber|descreva|apresente)(?: mais| um pouco| algo)* (?=d[eoa]s? |sobre )"
-)
-_LEAD = re.compile(r"(?:d[eoa]s?|sobre)\s+", re.IGNORECASE)
 _SUPERLATIVE = re.compile(
     r"^\W*qual (?:e |foi |era )?[oa] (?:maior|menor|melhor|pior|primeir[oa]|ultim[oa])\b"
 )
@@ -44,8 +38,6 @@ def topic_of(previous: str, answer: str, taken_over: str, question: str) -> str:
         taken_over: what that question had taken over itself; it is the topic still, if nothing new was named.
         question: what is asked now; of "quem escreveu Iracema?" it may be about the book or the author.
     """
-    if about := about_what(previous):
-        return about
     asked = analyse_question(previous)
     names = [_named_in_full(previous, fact) for fact in find_names(previous)]
     plain = {fact.text for fact in find_names(previous)}
@@ -67,19 +59,6 @@ def topic_of(previous: str, answer: str, taken_over: str, question: str) -> str:
         return max(names, key=len)
     phrase = _noun_phrase(previous)
     return phrase or (told[0] if told else "")
-
-
-def about_what(request: str) -> str:
-    """What a request to be told about something names ("me fale da Lua" → "a Lua"), or ""."""
-    lead = _ABOUT.match(fold(request))
-    if lead is None:
-        return ""
-    rest = request[lead.end() :].strip(" ?!.")
-    preposition = _LEAD.match(rest)
-    assert preposition is not None
-    article = preposition[0].strip().lower()[1:] if fold(preposition[0]).startswith("d") else ""
-    article = "" if article == "e" else article
-    return f"{article} {rest[preposition.end() :]}".strip()
 
 
 def _named_in_full(text: str, name: Fact) -> str:
@@ -146,13 +125,3 @@ def _is_article(found: Sequence[Word], place: int) -> bool:
     """Whether an "o" leads a noun, and not "que" or "qual"."""
     following = found[place + 1].folded if place + 1 < len(found) else ""
     return found[place].folded == "o" and following not in ("que", "q", "qual")
-
-
-def latest_person(before: Sequence[Mapping[str, str]], previous: str) -> str:
-    """The last name said before the previous question, for "e o dele?" that leaves the present one."""
-    known = {fact.text for fact in find_names(previous)}
-    for message in [*reversed(before)]:
-        for fact in find_names(CITATION.sub("", str(message.get("content", "")))):
-            if fact.text not in known:
-                return fact.text
-    return ""

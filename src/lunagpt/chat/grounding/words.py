@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lunagpt.rag.lexical import STOP_WORDS, fold, stem
+from lunagpt.rag import lexical
+from lunagpt.rag.lexical import fold, stem
 
 _TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’](?=[^\W\d_]))?", re.UNICODE)
+#: Words without a subject. To search for "segundo" is no use, but "o segundo bimestre" is not the first.
+STOP_WORDS = lexical.STOP_WORDS - {"segundo"}
+
 #: Words of asking itself: they show what kind of answer is wanted, not what it is about; folded.
 _ASKING_WORDS_TEXT = """
 favor gostaria queria quero saber diga dizer diz conte contar fale falar explique explicar explica
 mostre informe pode poderia sabe sabes lembra significa quer pergunta responda resposta luna ola oi bom
-boa dia tarde noite obrigado obrigada segundo acordo conforme chama chamado chamada tipo nome
+boa dia tarde noite obrigado obrigada acordo conforme chama chamado chamada tipo nome
 """
 ASKING_WORDS = frozenset(_ASKING_WORDS_TEXT.split())
 
