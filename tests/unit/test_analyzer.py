@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -202,6 +203,17 @@ def test_with_vectors_topics_go_by_meaning(store: DocumentStore) -> None:
 def test_subjects_of_interest_get_their_relevance(store: DocumentStore) -> None:
     found = RAGAnalyzer(store).analyze_topic_coverage(["planeta", "penicilina"])
     assert found["planeta"] > 0.2 > found["penicilina"] == 0
+
+
+def test_a_question_is_covered_by_the_most_relevant_passage_wherever_it_ranks(
+    store: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyzer = RAGAnalyzer(store)
+    found = analyzer.system.retrieve("panela", threshold=0.0)
+    assert found
+    passages = [replace(found[0], score=0.2), replace(found[0], score=0.9)]
+    monkeypatch.setattr(analyzer.system, "retrieve", lambda *_, **__: passages)
+    assert analyzer.identify_knowledge_gaps(["Para que serve a panela?"], threshold=0.7) == []
 
 
 def test_what_cannot_be_analysed(store: DocumentStore) -> None:

@@ -259,7 +259,9 @@ class RAGAnalyzer:
 
     def _cover(self, query: str, threshold: float | None = None) -> QueryCoverage:
         least = self.system.threshold if threshold is None else threshold
-        return QueryCoverage(query, tuple(self.system.retrieve(query, k=_NEAREST, threshold=0.0)), least)
+        found = self.system.retrieve(query, k=_NEAREST, threshold=0.0)
+        # The search ranks by more than relevance: the passage most likely to answer may come second.
+        return QueryCoverage(query, tuple(sorted(found, key=lambda passage: -passage.score)), least)
 
     def _measure_quality(self, sample_size: int, test_queries: list[str]) -> EmbeddingQuality:
         ids, matrix = self.store.vectors()
