@@ -11,6 +11,7 @@ from tests.scripted_engine import ScriptedEngine
 from lunagpt.chat import LunaChat
 from lunagpt.chat.grounding import extractive_answer
 from lunagpt.chat.grounding.contrasts import exclude
+from lunagpt.chat.grounding.questions import analyse_question
 from lunagpt.chat.grounding.synonyms import other_words
 from lunagpt.chat.grounding.units import cut_passages
 from lunagpt.config import LunaConfig
@@ -125,3 +126,20 @@ def test_other_words_leave_out_those_that_were_said() -> None:
     assert {"animais", "gato"} <= set(found)
     assert "cachorro" not in found
     assert other_words("Quem é o zelador?") == []
+
+
+def test_an_ordinal_is_one_thing_in_words_and_in_figures() -> None:
+    books = {
+        "title": "Leituras",
+        "content": "- 1º bimestre: O cortiço\n- 2º bimestre: Capitães da areia\n- 3ª prova: Vidas secas",
+    }
+    for question, expected in [
+        ("Qual livro do segundo bimestre?", "2º bimestre"),
+        ("Qual livro do primeiro bimestre?", "1º bimestre"),
+        ("Qual livro da terceira prova?", "3ª prova"),
+    ]:
+        answer = extractive_answer(question, [books], threshold=0.0)
+        assert answer is not None
+        assert expected in answer.citations[0].quote
+    assert "2" in other_words("Qual livro do segundo bimestre?")
+    assert "segund" not in analyse_question("Segundo o contrato, quem paga?").stems

@@ -118,7 +118,11 @@ def analyse_question(text: str) -> Question:
     stems = tuple(dict.fromkeys(word.stem for word in subject))
     spans = [(fact.start, fact.end) for fact in find_names(text)]
     spans += [(fact.start, fact.end) for fact in find_facts(text) if fact.kind != "name"]
-    names = frozenset(word.stem for word in subject if any(start <= word.start < end for start, end in spans))
+    names = frozenset(
+        word.stem
+        for word in subject
+        if not word.is_ordinal and any(start <= word.start < end for start, end in spans)
+    )
     asks = _kind(text)
     life_event = event_named(text) if asks is Asks.DATE else None
     return Question(text, asks, stems, names, frozenset(stems) & _TYPE_STEMS, life_event)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from lunagpt.rag import lexical
 from lunagpt.rag.lexical import fold, stem
 
+_ORDINALS_TEXT = "primeiro segundo terceiro quarto quinto sexto sétimo oitavo nono décimo"
+_ORDINALS = tuple(_ORDINALS_TEXT.split())
+_IS_ORDINAL = re.compile(r"[ºª](?! de )")  # "1º de março" is a day
 _TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:['’](?=[^\W\d_]))?", re.UNICODE)
 #: Words without a subject. To search for "segundo" is no use, but "o segundo bimestre" is not the first.
 STOP_WORDS = lexical.STOP_WORDS - {"segundo"}
@@ -28,7 +31,7 @@ class Word:
     Attributes:
         text: as it is written.
         start, end: its offsets in the text.
-        folded: lower case, without accents.
+        folded: lower case, without accents; of "2º", "segundo".
         stem: what it shares with its inflections; of a number, the number as written.
     """
 
@@ -49,7 +52,12 @@ class Word:
 
     @property
     def is_number(self) -> bool:
-        return self.text[:1].isdigit()
+        return self.folded[:1].isdigit()
+
+    @property
+    def is_ordinal(self) -> bool:
+        """Whether it is a figure that is read as a word: "2º"."""
+        return self.text[:1].isdigit() and not self.is_number
 
 
 def words(text: str) -> list[Word]:
@@ -57,8 +65,15 @@ def words(text: str) -> list[Word]:
     found = []
     for match in _TOKEN.finditer(text):
         piece = match[0].rstrip("'’")
-        found.append(Word(piece, match.start(), match.start() + len(piece), fold(piece), stem(piece)))
+        said = _in_words(piece) if _IS_ORDINAL.match(text, match.end()) else piece
+        found.append(Word(piece, match.start(), match.start() + len(piece), fold(said), stem(said)))
     return found
+
+
+def _in_words(digits: str) -> str:
+    """The ordinal that a number before "º" or "ª" is read as ("2" → "segundo"), up to the tenth."""
+    place = int(digits) if digits.isdecimal() and len(digits) <= 2 else 0
+    return _ORDINALS[place - 1] if 1 <= place <= len(_ORDINALS) else digits
 
 
 def content_stems(text: str) -> list[str]:
