@@ -30,7 +30,8 @@ def test_its_code_trains_and_saves_a_model(tmp_path: Path, monkeypatch: pytest.M
 
 def test_its_recipe_can_be_read(tmp_path: Path) -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    (tmp_path / "receita.yaml").write_text("\n".join(blocks), encoding="utf-8")
+    [whole] = [block for block in blocks if "sources:" in block]
+    (tmp_path / "receita.yaml").write_text(whole, encoding="utf-8")
     recipe = read_recipe(tmp_path / "receita.yaml")
     assert (recipe.config.model.preset, len(recipe.sources)) == ("nano", 2)
 
