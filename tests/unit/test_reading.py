@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from tests.scripted_engine import ScriptedEngine
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from lunagpt.chat import LunaChat, stages
+from lunagpt.chat import LunaChat, retrieval
 from lunagpt.chat.grounding import extractive_answer
 from lunagpt.chat.grounding.readings import AT_ONCE
 from lunagpt.config import LunaConfig
@@ -236,7 +236,7 @@ def test_the_reader_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None
     def fail() -> SpanReader:
         raise AssertionError("o leitor foi aberto")
 
-    monkeypatch.setattr(stages, "load_reader", fail)
+    monkeypatch.setattr(retrieval, "load_reader", fail)
 
     class Found:
         def retrieve(self, query: str) -> list[dict[str, str]]:
