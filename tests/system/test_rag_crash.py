@@ -40,7 +40,9 @@ while True:
         store.save(copy)
     for number in range(0, 40, 5):
         path = folder / f"{(number + turn) % 40}.txt"
-        path.write_text(path.read_text(encoding="utf-8") + f" Volta {turn}.", encoding="utf-8")
+        new = folder.parent / "novo.txt"  # a kill in the middle of writing leaves no empty file behind
+        new.write_text(path.read_text(encoding="utf-8") + f" Volta {turn}.", encoding="utf-8")
+        new.replace(path)
 """
 
 
