@@ -45,6 +45,30 @@ def quoting(*passages: Any) -> tuple[LunaChat, ScriptedEngine, Search]:
     return chat, engine, search
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Posso ter um gato?",
+        "Oi! Devo avisar alguém antes?",
+        "E até quando eu posso reclamar?",
+        "O que acontece se eu fizer barulho?",
+        "Tenho direito a desconto?",
+    ],
+)
+def test_what_one_may_or_must_is_never_made_up_beside_documents(question: str) -> None:
+    chat, engine, _ = quoting(POOL)
+    assert chat.send_message(question).startswith(NO_ANSWER)
+    assert engine.prompts == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Posso te contar uma coisa?", "Posso fazer uma pergunta?", "Onde eu moro?", "Qual é o meu nome?"],
+)
+def test_talk_beside_documents_stays_talk(message: str) -> None:
+    assert quoting(POOL)[0].send_message(message) == "do modelo"
+
+
 def test_a_small_model_is_not_asked_where_a_quotation_answers() -> None:
     chat, engine, _ = quoting(FEE, POOL)
     answer = chat.send_message("Em que dia a piscina fecha?")

@@ -9,7 +9,7 @@ from typing import Any
 from lunagpt.chat.grounding.extractive import extractive_answer, renumbered
 from lunagpt.chat.grounding.questions import asks_who_or_what
 from lunagpt.chat.grounding.refusal import Searched
-from lunagpt.chat.grounding.router import Intent
+from lunagpt.chat.grounding.router import Intent, asks_for_a_rule
 from lunagpt.chat.search import Source
 from lunagpt.chat.turn import Turn
 from lunagpt.reading import load_reader
@@ -33,8 +33,8 @@ def retrieve(turn: Turn) -> Turn:
     """Searches the sources one after the other, up to the first that has an answer.
 
     Talk is not looked up. Documents are the user's own: if nothing has the answer, it is a refusal, unless
-    the message was personal. The encyclopaedia is only used if it has the answer; else the model speaks,
-    unless it is a small one that would have to invent a fact.
+    the message was personal and did not ask for a rule. The encyclopaedia is only used if it has the answer;
+    else the model speaks, unless it is a small one that would have to invent a fact.
     """
     if turn.intent is Intent.TALK:
         return turn
@@ -51,7 +51,7 @@ def retrieve(turn: Turn) -> Turn:
         if _adds(others, found) and _has_answer(turn, source, others):
             turn.passages = others
             break
-    if turn.intent is Intent.PERSONAL and not turn.passages:
+    if turn.intent is Intent.PERSONAL and not turn.passages and not asks_for_a_rule(turn.query):
         turn.searched.clear()
     turn.report.query = turn.query if turn.searched else None
     turn.report.passages = tuple(turn.passages or (turn.searched[0].passages if turn.searched else ()))

@@ -113,6 +113,16 @@ _ASKS_ABOUT = re.compile(
     r"o que voce sabe|me diga|me diz|voce pode (?:me )?(?:dizer|explicar|falar)|poderia (?:me )?(?:dizer|"
     r"explicar))\b(?:[^?]{0,20}\b(?:sobre|quem|quando|onde|qual|quais|quant\w+|o que|que|como|por que)\b)?"
 )
+# What one may, must or has to expect ("posso ter um gato?", "o que acontece se eu atrasar?"), but not of the
+# talk itself ("posso te contar uma coisa?").
+_ASKS_FOR_A_RULE = re.compile(
+    r"^\W*(?:(?:e|mas|entao) )?(?:(?:ate )?(?:quando|como|onde|quanto|o que|por que|quem) )?(?:eu )?"
+    r"(?:posso|podemos|devo|devemos|preciso|precisamos|(?:tenho|temos) (?:de|que|direito)|"
+    r"(?:sou|somos) obrigad[oa]s?|pago|pagamos|acontece (?:se|quando))\b"
+)
+_OF_THE_TALK = re.compile(
+    r"\b(?:te|lhe|contigo|voce|vc|conversar|contar|perguntar|pergunta|desabafar|dizer|falar)\b"
+)
 _SOCIAL_OPENERS = re.compile(
     r"^(?:(?:oi+|ola|opa|bom dia|boa tarde|boa noite|luna|por favor|por gentileza|tudo bem|hey)[\s,!.?]+)+"
 )
@@ -163,6 +173,13 @@ def intent_of(message: str, history: Sequence[Mapping[str, str]] = ()) -> Intent
     content = [word for word in found if not word.is_stop]
     loose = len(found) <= _MOST_KEYWORDS and content and not re.search(r"[.!,;]", rest.rstrip(" ."))
     return Intent.QUESTION if loose and not _has_verb_of_telling(rest) else Intent.TALK
+
+
+def asks_for_a_rule(message: str) -> bool:
+    """Whether a personal question asks for what one may, must or has to expect: that stands in documents, or
+    nobody here knows it."""
+    body = _SOCIAL_OPENERS.sub("", " ".join(fold(message).split()))
+    return _ASKS_FOR_A_RULE.search(body) is not None and _OF_THE_TALK.search(body) is None
 
 
 def asks_for_a_fact(message: str, history: Sequence[Mapping[str, str]] = ()) -> bool:
