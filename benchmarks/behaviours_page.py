@@ -12,80 +12,52 @@ import random
 from pathlib import Path
 from typing import Any
 
+from lunagpt.evaluation.behaviours.report import (
+    JudgedTurn,
+    SkillRate,
+    Transcript,
+    dialogues_markdown,
+    rates_markdown,
+)
 from lunagpt.files import atomic_write_text
-from lunagpt.reporting.numbers import number, percent
+from lunagpt.reporting.numbers import number
 
 PAGE = Path(__file__).parent / "results" / "comportamentos.md"
 SHOWN = 12
-COMMAND = (
-    "Comando ({seconds} s; temperatura 0, semente 0): `luna evaluate {model} --suite comportamentos --json "
-    "ARQUIVO`; esta página: `python benchmarks/behaviours_page.py ARQUIVO`."
-)
-LEGEND = (
-    "Um diálogo só passa se todas as suas respostas verificadas estiverem certas; resp.: respostas certas "
-    "uma a uma. IC: intervalo de confiança de 95 % (Wilson). Trivial: o melhor de oito respondedores que não "
-    "entendem nada, como repetir a pergunta ou sempre recusar."
+HOW = (
+    "Feito em {seconds} s, a temperatura 0, semente 0: `luna evaluate {model} --suite comportamentos --json "
+    "ARQUIVO` e `python benchmarks/behaviours_page.py ARQUIVO`."
 )
 
 
-def rate(row: dict[str, Any]) -> list[str]:
-    """Passed, share and interval of a row."""
-    interval = f"{percent(row['low'], 0)} a {percent(row['high'], 0)}"
-    return [f"{row['passed']} de {row['n']}", percent(row["value"], 0), interval]
-
-
-def skill(row: dict[str, Any]) -> list[str]:
-    share = percent(row["answers_passed"] / row["answers"], 0)
-    answers = f"{row['answers_passed']} de {row['answers']} ({share})"
-    return [
-        row["title"],
-        *rate(row),
-        percent(row["trivial"], 0),
-        answers,
-        percent(row["answers_trivial"], 0),
+def transcript(stored: dict[str, Any]) -> Transcript:
+    """A dialogue as the JSON form has it; only what its page shows."""
+    turns = [
+        JudgedTurn(
+            turn["user"],
+            turn["answer"],
+            generated=True,
+            problems=None if turn["problems"] is None else tuple(turn["problems"]),
+        )
+        for turn in stored["turns"]
     ]
-
-
-def line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def conversation(transcript: dict[str, Any]) -> str:
-    """A dialogue as it was played, with what is wrong with each answer."""
-    parts = [f"### {transcript['id']} · {'passou' if transcript['passed'] else 'falhou'}"]
-    for turn in transcript["turns"]:
-        asked, answer = (turn[who].replace("\n", "\n> ") for who in ("user", "answer"))
-        parts.append(f"> **Você:** {asked}\n>\n> **Luna:** {answer}")
-        if turn.get("problems"):
-            parts.append("\n".join(f"- ✗ {problem}" for problem in turn["problems"]))
-    return "\n\n".join(parts)
+    return Transcript(stored["id"], stored["skill"], stored["system"], tuple(turns))
 
 
 def page(found: dict[str, Any]) -> str:
     """The Markdown page of a stored run."""
+    rates, form = ([SkillRate(**row) for row in found[name]] for name in ("skills", "form"))
     drawn = random.Random(0).sample(found["transcripts"], SHOWN)
     return "\n".join(
         [
-            f"# Comportamentos: {found['model']}",
-            "",
-            COMMAND.format(seconds=number(found["seconds"], 0), model=found["model"]),
-            "",
-            LEGEND,
-            "",
-            "| habilidade | diálogos | taxa | IC | trivial | respostas | trivial |",
-            "|---|---:|---:|---:|---:|---:|---:|",
-            *(line(skill(row)) for row in [*found["skills"], found["overall"]]),
-            "",
-            "| em toda resposta do modelo | sim | taxa | IC |",
-            "|---|---:|---:|---:|",
-            *(line([row["title"], *rate(row)]) for row in found["form"]),
+            rates_markdown(found["model"], rates, SkillRate(**found["overall"]), form).removeprefix("#"),
+            HOW.format(seconds=number(found["seconds"], 0), model=found["model"]),
             "",
             "## Uma amostra das conversas",
             "",
             "Doze diálogos sorteados (`random.Random(0).sample`), sem edição.",
             "",
-            "\n\n".join(conversation(transcript) for transcript in drawn),
-            "",
+            dialogues_markdown(map(transcript, drawn)),
         ]
     )
 

@@ -190,35 +190,11 @@ class BehaviourReport:
 
     def to_markdown(self) -> str:
         """The rates as tables in Portuguese."""
-        rates = (*self.rates, self.overall)
-        lines = [
-            f"## Comportamentos: {self.model}",
-            "",
-            _LEGEND,
-            "",
-            "| habilidade | diálogos | taxa | IC | trivial | respostas | trivial |",
-            "|---|---:|---:|---:|---:|---:|---:|",
-            *(f"{_row(rate)} {_percent(rate.trivial)} | {_answers(rate)} |" for rate in rates),
-            "",
-            "| em toda resposta do modelo | sim | taxa | IC |",
-            "|---|---:|---:|---:|",
-            *map(_row, self.form),
-        ]
-        return "\n".join(lines) + "\n"
+        return rates_markdown(self.model, self.rates, self.overall, self.form)
 
     def transcripts_markdown(self, transcripts: Iterable[Transcript] | None = None) -> str:
         """Dialogues with their verdicts, to be read by a person; None takes all."""
-        parts = []
-        for transcript in self.transcripts if transcripts is None else transcripts:
-            parts.append(f"### {transcript.id} · {'passou' if transcript.passed else 'falhou'}")
-            if transcript.system:
-                parts.append(f"> *Instrução:* {_quoted(transcript.system)}")
-            for turn in transcript.turns:
-                parts.append(
-                    f"> **Você:** {_quoted(turn.user)}\n>\n> **Luna:** {_quoted(turn.answer or '(vazia)')}"
-                )
-                parts.extend(f"- ✗ {problem}" for problem in turn.problems or ())
-        return "\n\n".join(parts) + "\n"
+        return dialogues_markdown(self.transcripts if transcripts is None else transcripts)
 
     def _rate(self, skill: str, title: str, transcripts: Iterable[Transcript]) -> SkillRate:
         entries = list(transcripts)
@@ -241,6 +217,41 @@ class BehaviourReport:
                 (_share(sum(map(sum, found)), len(verdicts)) for found in others), default=0.0
             ),
         )
+
+
+def rates_markdown(
+    model: str, rates: Iterable[SkillRate], overall: SkillRate, form: Iterable[SkillRate]
+) -> str:
+    """The tables of `BehaviourReport.to_markdown`, also of rates that were stored."""
+    lines = [
+        f"## Comportamentos: {model}",
+        "",
+        _LEGEND,
+        "",
+        "| habilidade | diálogos | taxa | IC | trivial | respostas | trivial |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+        *(f"{_row(rate)} {_percent(rate.trivial)} | {_answers(rate)} |" for rate in (*rates, overall)),
+        "",
+        "| em toda resposta do modelo | sim | taxa | IC |",
+        "|---|---:|---:|---:|",
+        *map(_row, form),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def dialogues_markdown(transcripts: Iterable[Transcript]) -> str:
+    """Dialogues with their verdicts, to be read by a person."""
+    parts = []
+    for transcript in transcripts:
+        parts.append(f"### {transcript.id} · {'passou' if transcript.passed else 'falhou'}")
+        if transcript.system:
+            parts.append(f"> *Instrução:* {_quoted(transcript.system)}")
+        for turn in transcript.turns:
+            parts.append(
+                f"> **Você:** {_quoted(turn.user)}\n>\n> **Luna:** {_quoted(turn.answer or '(vazia)')}"
+            )
+            parts.extend(f"- ✗ {problem}" for problem in turn.problems or ())
+    return "\n\n".join(parts) + "\n"
 
 
 def _interval(passed: int, n: int) -> tuple[float, float]:
